@@ -1,0 +1,4 @@
+//! Grantwood.
+
+pub mod oauth;
+pub mod policy;

@@ -1,0 +1,3 @@
+//! Cedar: the only folder that names it.
+
+pub mod permit;
