@@ -1,4 +1,5 @@
 //! Grantwood.
 
+pub mod config;
 pub mod oauth;
 pub mod policy;
