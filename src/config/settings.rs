@@ -246,11 +246,13 @@ pub struct Users {
     pub argon2_passes: u32,
     /// Most password hashes at one time.
     pub concurrent_hashes: usize,
+    /// Roles of the administrator that the first start makes.
+    pub first_admin_roles: Vec<String>,
 }
 
 impl Default for Users {
     fn default() -> Self {
-        Self { token_ttl: Seconds(3_600), argon2_kib: 19_456, argon2_passes: 2, concurrent_hashes: 2 }
+        Self { token_ttl: Seconds(3_600), argon2_kib: 19_456, argon2_passes: 2, concurrent_hashes: 2, first_admin_roles: vec!["administrator".to_owned()] }
     }
 }
 
