@@ -2,3 +2,4 @@
 
 pub mod oauth;
 pub mod policy;
+pub mod store;
