@@ -1,4 +1,5 @@
 //! Grantwood.
 
+pub mod keys;
 pub mod oauth;
 pub mod policy;
