@@ -20,6 +20,7 @@ use super::headers::{self, Hosts};
 use super::methods::Methods;
 use super::path::{below, for_log, is_canonical};
 use super::problem::{Asked, Problem};
+use super::server::Ambiguous;
 use crate::oauth::reject::{Fault, Reject};
 use crate::telemetry::Metrics;
 
@@ -115,6 +116,9 @@ impl<E: Endpoint> Guard<E> {
     /// Checks the head of a request and makes it what endpoints see.
     fn admit(&self, request: &mut Request, peer: IpAddr) -> Result<(), Problem> {
         headers::bounded(request)?;
+        if request.data::<Ambiguous>().is_some() {
+            return Err(Reject::Malformed("the request's framing is ambiguous").into());
+        }
         let host = headers::single_host(request)?;
         headers::single(request.headers())?;
         let path = request.uri().path();
@@ -187,9 +191,15 @@ impl<E: Endpoint> Guard<E> {
     }
 
     /// The endpoint's answer, whatever happens inside.
-    async fn ask(&self, mut request: Request, peer: IpAddr) -> Result<Response, poem::Error> {
+    async fn ask(
+        &self,
+        mut request: Request,
+        peer: IpAddr,
+        seen: &mut Seen,
+    ) -> Result<Response, poem::Error> {
         self.admit(&mut request, peer)?;
         self.read_body(&mut request).await?;
+        seen.unread = false;
         let answered = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         match tokio::time::timeout(self.settings.deadline, answered).await {
             Ok(Ok(result)) => result.map(IntoResponse::into_response),
@@ -207,7 +217,8 @@ struct Seen {
     started: Instant,
     method: Method,
     path: String,
-    http1: bool,
+    /// What is refused before its body was read ends the connection (HTTP/1 only).
+    unread: bool,
     with_authorization: bool,
     id: Arc<str>,
     ip: IpAddr,
@@ -218,11 +229,11 @@ impl<E: Endpoint> Endpoint for Guard<E> {
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let peer = peer(request.remote_addr());
-        let seen = Seen {
+        let mut seen = Seen {
             started: Instant::now(),
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
-            http1: request.version() < Version::HTTP_2,
+            unread: request.version() < Version::HTTP_2 && headers::announces_body(request.headers()),
             with_authorization: request.headers().contains_key(header::AUTHORIZATION),
             id: uuid::Uuid::new_v4().to_string().into(),
             ip: self.settings.trusted_proxies.client(peer, request.headers()),
@@ -231,7 +242,7 @@ impl<E: Endpoint> Endpoint for Guard<E> {
         // At level ERROR, so that the id stands in every line whatever the filter.
         let span = tracing::error_span!("request", request_id = &*seen.id);
         let answered = async {
-            let result = self.ask(request, peer).await;
+            let result = self.ask(request, peer, &mut seen).await;
             self.finish(result, &seen)
         };
         Ok(answered.instrument(span).await)
@@ -245,7 +256,7 @@ impl<E> Guard<E> {
             Ok(response) => self.reshape(response, seen),
             Err(error) => self.shape(error, seen),
         };
-        headers::secure(&mut response, self.settings.public_url.scheme() == "https", seen.http1);
+        headers::secure(&mut response, self.settings.public_url.scheme() == "https", seen.unread);
         if let Ok(id) = HeaderValue::from_str(&seen.id) {
             response.headers_mut().insert("x-request-id", id);
         }

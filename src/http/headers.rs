@@ -27,14 +27,6 @@ const SINGLE: [HeaderName; 5] = [
     header::CONTENT_ENCODING,
 ];
 
-/// Answers where anything more of the request is unwelcome.
-const CLOSING: [StatusCode; 4] = [
-    StatusCode::REQUEST_TIMEOUT,
-    StatusCode::PAYLOAD_TOO_LARGE,
-    StatusCode::URI_TOO_LONG,
-    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-];
-
 /// Refuses heads that are too large (attack row X1).
 pub(super) fn bounded(request: &Request) -> Result<(), Problem> {
     if target_length(request) > LONGEST_TARGET {
@@ -84,6 +76,12 @@ pub(super) fn single(headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Reject::Malformed("a header stands twice that may stand only once").into());
     }
     Ok(())
+}
+
+/// Whether a body comes with the head.
+pub(super) fn announces_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING)
+        || content_length(headers).is_some_and(|length| length > 0)
 }
 
 /// The announced length of the body.
@@ -137,8 +135,7 @@ fn without_port(host: &str) -> &str {
 ///
 /// There is no `Cross-Origin-Opener-Policy`: on a page that a pop-up passes through it would cut off the
 /// opener, such as the *Authorize* dialog of the API documentation.
-pub(super) fn secure(response: &mut Response, https: bool, http1: bool) {
-    let closing = CLOSING.contains(&response.status());
+pub(super) fn secure(response: &mut Response, https: bool, closing: bool) {
     let bare = response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     headers.remove(header::SERVER);
@@ -160,7 +157,7 @@ pub(super) fn secure(response: &mut Response, https: bool, http1: bool) {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(year);
     }
-    if closing && http1 {
+    if closing {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use poem::http::Method;
 
+/// The keys of a path item that are methods (OpenAPI 3.0.0).
+const OPERATIONS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
 /// Which methods a path template takes, for the `Allow` of a 405 (RFC 9110 §15.5.6).
 #[derive(Clone, Debug, Default)]
 pub struct Methods(HashMap<String, Vec<String>>);
@@ -24,8 +27,8 @@ impl Methods {
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
             let template = path.replace('{', ":").replace('}', "");
             for method in item.as_object().into_iter().flat_map(|item| item.keys()) {
-                if let Ok(method) = method.to_ascii_uppercase().parse::<Method>() {
-                    self.add(format!("{mount}{template}"), method.as_str());
+                if OPERATIONS.contains(&method.as_str()) {
+                    self.add(format!("{mount}{template}"), &method.to_ascii_uppercase());
                 }
             }
         }

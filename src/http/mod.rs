@@ -12,6 +12,7 @@
 pub mod address;
 pub mod form;
 pub mod guard;
+mod head;
 mod headers;
 pub mod json;
 pub mod methods;
@@ -22,3 +23,6 @@ pub mod problem_docs;
 pub mod query;
 pub mod server;
 pub mod wire;
+
+#[cfg(test)]
+mod socket_tests;

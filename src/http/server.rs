@@ -72,6 +72,10 @@ impl Default for ServerSettings {
     }
 }
 
+/// The request's head could be read in two ways; the guard refuses it. Stored with the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Ambiguous;
+
 /// What all connections share.
 struct Shared<E> {
     endpoint: E,
@@ -335,9 +339,12 @@ async fn answer<E: Endpoint>(
     local: Option<SocketAddr>,
     remote: SocketAddr,
 ) -> Result<hyper::Response<impl hyper::body::Body<Data = bytes::Bytes, Error = io::Error>>, Infallible> {
-    let _busy = activity.begin();
+    let busy = activity.begin();
     let local = local.map_or_else(LocalAddr::default, |local| LocalAddr(local.into()));
-    let request = Request::from((request, local, RemoteAddr(remote.into()), Scheme::HTTP));
+    let mut request = Request::from((request, local, RemoteAddr(remote.into()), Scheme::HTTP));
+    if busy.ambiguous {
+        request.set_data(Ambiguous);
+    }
     let response = shared.endpoint.get_response(request).await;
     Ok(hyper::Response::from(response))
 }

@@ -16,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+use super::head::HeadScan;
+
 /// Bytes that a lingering close throws away at most.
 const MOST_DISCARDED: usize = 1 << 20;
 
@@ -26,6 +28,8 @@ pub struct Activity {
     open: AtomicUsize,
     /// A first byte of a request's head has come, and the request has not begun.
     head: AtomicBool,
+    /// The head that has come could be read in two ways.
+    ambiguous: AtomicBool,
 }
 
 impl Activity {
@@ -33,7 +37,8 @@ impl Activity {
     pub fn begin(self: &Arc<Self>) -> Busy {
         self.open.fetch_add(1, Ordering::AcqRel);
         self.head.store(false, Ordering::Release);
-        Busy(Arc::clone(self))
+        let ambiguous = self.ambiguous.swap(false, Ordering::AcqRel);
+        Busy { activity: Arc::clone(self), ambiguous }
     }
 
     /// Whether no request is being answered.
@@ -44,11 +49,15 @@ impl Activity {
 
 /// A request that is being answered.
 #[derive(Debug)]
-pub struct Busy(Arc<Activity>);
+pub struct Busy {
+    activity: Arc<Activity>,
+    /// The request's head could be read in two ways.
+    pub ambiguous: bool,
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
+        self.activity.open.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -69,7 +78,7 @@ pub struct Wire {
     activity: Arc<Activity>,
     deadlines: Deadlines,
     /// Only HTTP/1 has a head in plain bytes.
-    watch_head: bool,
+    scan: Option<HeadScan>,
     head_timer: Option<Pin<Box<Sleep>>>,
     write_timer: Option<Pin<Box<Sleep>>>,
     linger: Option<Linger>,
@@ -83,21 +92,21 @@ struct Linger {
 impl Wire {
     /// Watches a stream.
     pub fn new(stream: TcpStream, activity: Arc<Activity>, deadlines: Deadlines, watch_head: bool) -> Self {
-        Self { stream, activity, deadlines, watch_head, head_timer: None, write_timer: None, linger: None }
+        let scan = watch_head.then(HeadScan::new);
+        Self { stream, activity, deadlines, scan, head_timer: None, write_timer: None, linger: None }
     }
 
-    /// Arms the head's timer at its first byte, and disarms it when the request has begun.
-    fn note_read(&mut self, read: usize) {
-        if !self.watch_head {
+    /// Arms the head's timer at its first byte, and looks at the head's bytes.
+    fn note_read(&mut self, bytes: &[u8]) {
+        let Some(scan) = self.scan.as_mut().filter(|_| self.activity.is_idle() && !bytes.is_empty()) else {
             return;
-        }
-        let between_requests = self.activity.is_idle();
-        if between_requests && read > 0 && !self.activity.head.swap(true, Ordering::AcqRel) {
+        };
+        if !self.activity.head.swap(true, Ordering::AcqRel) {
             self.head_timer = Some(timer(self.deadlines.head));
+            *scan = HeadScan::new();
         }
-        if !between_requests {
-            self.head_timer = None;
-        }
+        scan.feed(bytes);
+        self.activity.ambiguous.store(scan.is_ambiguous(), Ordering::Release);
     }
 
     fn head_is_late(&mut self, cx: &mut Context<'_>) -> bool {
@@ -130,7 +139,7 @@ impl AsyncRead for Wire {
         let before = buf.filled().len();
         let result = Pin::new(&mut this.stream).poll_read(cx, buf);
         if result.is_ready() {
-            this.note_read(buf.filled().len() - before);
+            this.note_read(&buf.filled()[before..]);
         }
         // Asked after every read, so that a drip does not outrun its timer.
         if this.head_is_late(cx) {
