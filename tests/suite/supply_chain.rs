@@ -8,10 +8,8 @@ use crate::harness::backend::say;
 use crate::source;
 
 /// Crates that stay out, and why.
-const BANNED: [(&str, &str); 8] = [
+const BANNED: [(&str, &str); 6] = [
     ("serde_yml", "unsound, RUSTSEC-2025-0068"),
-    ("serde_yaml", "lets the last duplicate key win"),
-    ("serde_yaml_ng", "lets the last duplicate key win"),
     ("openssl", "TLS and signatures come from aws-lc"),
     ("native-tls", "TLS and signatures come from aws-lc"),
     ("num-bigint-dig", "belongs to rsa 0.9, RUSTSEC-2023-0071"),

@@ -24,8 +24,8 @@ pub mod watchdog;
 
 pub use assertion::Assertion;
 pub use backend::Backend;
-pub use check::{is_inactive, is_oauth_error};
-pub use client::{Http, Reply};
+
+pub use client::Http;
 pub use fixtures::{Client, User};
 pub use flow::Authorization;
 pub use options::Options;

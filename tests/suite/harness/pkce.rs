@@ -35,5 +35,5 @@ impl Pkce {
 #[test]
 fn d_rfc7636_appendix_b_vector() {
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(b"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"));
-    assert_eq!(challenge, "E9Melhoa2OwvFrEMTJguCMdOKNx_EXZkK7f8hjLx7uQ");
+    assert_eq!(challenge, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
 }

@@ -33,6 +33,8 @@ for folder in $folders; do rm -rf "$folder"; done
 fn pipe() -> &'static Mutex<ChildStdin> {
     static PIPE: OnceLock<Mutex<ChildStdin>> = OnceLock::new();
     PIPE.get_or_init(|| {
+        // It ends after us, so nobody can wait for it.
+        #[allow(clippy::zombie_processes)]
         // A group of its own: Ctrl-C in the terminal must end the tests, not the one who cleans up.
         let mut shell = Command::new("sh")
             .args(["-c", SCRIPT])
