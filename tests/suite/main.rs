@@ -1,1 +1,19 @@
-fn main() {}
+//! The one test binary: stories over HTTP on both databases, and tests of the code's own shape.
+//!
+//! `harness` starts servers and makes fixtures; every other module is one subject. A new subject is one file
+//! and one line here; a new database is one arm in `harness/backend.rs`.
+
+#[macro_use]
+mod harness;
+
+mod architecture;
+mod attacks;
+mod interop;
+mod interop_oauth2;
+mod openapi;
+mod plugin_faults;
+mod races;
+mod reload;
+mod source;
+mod supply_chain;
+mod tidy;

@@ -1,0 +1,186 @@
+//! A PostgreSQL cluster of the run's own: made once, thrown away, one database a server.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use super::watchdog;
+
+/// The run's cluster.
+pub struct Cluster {
+    programs: PathBuf,
+    data: PathBuf,
+    port: u16,
+    account: Option<Account>,
+}
+
+/// PostgreSQL refuses to run as root; as root, it runs as this user.
+#[derive(Clone)]
+struct Account {
+    name: &'static str,
+    uid: u32,
+    gid: u32,
+}
+
+impl Cluster {
+    /// The run's cluster, or nothing where PostgreSQL's server programs are not installed.
+    pub fn shared() -> Option<&'static Self> {
+        static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
+        CLUSTER.get_or_init(Self::start).as_ref()
+    }
+
+    /// An empty database, as a URL that the server takes.
+    pub fn database(&self, name: &str) -> String {
+        let made = self.sql("postgres", &format!("CREATE DATABASE {name}"));
+        assert!(made.status.success(), "CREATE DATABASE {name}: {}", text(&made.stderr));
+        format!("postgres://grantwood@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// Runs one statement with `psql` and answers its rows, columns split by `|`.
+    pub fn query(&self, database: &str, statement: &str) -> Vec<String> {
+        let output = self.sql(database, statement);
+        assert!(output.status.success(), "{statement}: {}", text(&output.stderr));
+        text(&output.stdout).lines().map(str::to_owned).collect()
+    }
+
+    /// Stops the cluster at once, as a lost machine would; [`Cluster::resume`] brings it back.
+    pub fn interrupt(&self) {
+        let stopped = self.ctl(&["-m", "immediate", "-w", "stop"]);
+        assert!(stopped.status.success(), "pg_ctl stop: {}", text(&stopped.stderr));
+    }
+
+    /// Starts the cluster again on its port.
+    pub fn resume(&self) {
+        let log = self.data.with_file_name("postgres.log");
+        let options = format!(
+            "-F -h 127.0.0.1 -p {} -k {} -c max_connections=300 -c shared_buffers=32MB",
+            self.port,
+            self.data.with_file_name("socket").display()
+        );
+        let started =
+            self.ctl(&["-l", &log.display().to_string(), "-w", "-t", "30", "-o", &options, "start"]);
+        assert!(started.status.success(), "pg_ctl start: {}{}", text(&started.stdout), text(&started.stderr));
+    }
+
+    fn start() -> Option<Self> {
+        let Some(programs) = programs() else {
+            assert!(
+                std::env::var("GRANTWOOD_TEST_REQUIRE_POSTGRES").as_deref() != Ok("1"),
+                "GRANTWOOD_TEST_REQUIRE_POSTGRES=1, and no initdb and pg_ctl were found"
+            );
+            super::backend::say(
+                "LEFT OUT: every test over PostgreSQL; its server programs (initdb, pg_ctl) are not installed",
+            );
+            return None;
+        };
+        let account = account();
+        let base = folder(account.as_ref());
+        let cluster = Self { programs, data: base.join("data"), port: super::server::free_port(), account };
+        let data = cluster.data.display().to_string();
+        let made = cluster
+            .command("initdb")
+            .args(["-D", &data, "-U", "grantwood", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"])
+            .output()
+            .expect("initdb runs");
+        assert!(made.status.success(), "initdb: {}{}", text(&made.stdout), text(&made.stderr));
+        cluster.resume();
+        watchdog::postgres(&cluster.data);
+        watchdog::folder(&base);
+        Some(cluster)
+    }
+
+    fn sql(&self, database: &str, statement: &str) -> Output {
+        Command::new(self.programs.join("psql"))
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "grantwood", "-d", database])
+            .args(["-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-c", statement])
+            .output()
+            .expect("psql runs")
+    }
+
+    fn ctl(&self, arguments: &[&str]) -> Output {
+        self.command("pg_ctl").arg("-D").arg(&self.data).args(arguments).output().expect("pg_ctl runs")
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let path = self.programs.join(program);
+        let mut command = match &self.account {
+            None => Command::new(path),
+            Some(account) => {
+                let mut command = Command::new("runuser");
+                command.args(["-u", account.name, "--"]).arg(path);
+                command
+            }
+        };
+        command.current_dir("/").env_remove("PGHOST").env_remove("PGPORT").env_remove("PGDATABASE");
+        command
+    }
+}
+
+/// The folder that holds `initdb`, `pg_ctl` and `psql`: on `PATH`, or the newest of Debian's.
+fn programs() -> Option<PathBuf> {
+    let complete =
+        |folder: &PathBuf| ["initdb", "pg_ctl", "psql"].iter().all(|name| folder.join(name).exists());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).collect())
+        .unwrap_or_default();
+    debian.sort_by_key(|folder| version(folder));
+    debian.reverse();
+    debian.into_iter().chain(std::env::split_paths(&path)).find(complete)
+}
+
+fn version(folder: &Path) -> u32 {
+    folder
+        .parent()
+        .and_then(Path::file_name)
+        .and_then(|name| name.to_str())
+        .and_then(|name| name.parse().ok())
+        .unwrap_or(0)
+}
+
+fn account() -> Option<Account> {
+    // SAFETY: geteuid reads a number and cannot fail.
+    if unsafe { libc::geteuid() } != 0 {
+        return None;
+    }
+    ["postgres", "nobody"].into_iter().find_map(|name| {
+        let number = |flag: &str| -> Option<u32> {
+            let output = Command::new("id").args([flag, name]).output().ok()?;
+            output.status.success().then(|| text(&output.stdout).trim().parse().ok())?
+        };
+        Some(Account { name, uid: number("-u")?, gid: number("-g")? })
+    })
+}
+
+fn folder(account: Option<&Account>) -> PathBuf {
+    let base = tempfile::Builder::new().prefix("grantwood-pg-").tempdir().expect("a temp folder").keep();
+    let socket = base.join("socket");
+    std::fs::create_dir(&socket).expect("a folder for the socket");
+    if let Some(account) = account {
+        for path in [&base, &socket] {
+            chown(path, Some(account.uid), Some(account.gid)).expect("root may give folders away");
+        }
+    }
+    std::fs::set_permissions(&base, std::fs::Permissions::from_mode(0o700)).expect("mode");
+    base
+}
+
+/// Listens on a port nobody has, for tests that need a database that does not answer.
+pub fn silent_listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    (listener, format!("postgres://grantwood@127.0.0.1:{port}/silent"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Writes to the standard error itself: the test runner swallows what `eprintln!` prints.
+pub(super) fn aloud(line: &str) {
+    // A closed standard error must not fail a test.
+    drop(writeln!(std::io::stderr(), "{line}"));
+}
