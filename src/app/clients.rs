@@ -24,7 +24,7 @@ pub struct ClientState {
     pub keys: PublicKeys,
     /// Document and row both say active.
     pub active: bool,
-    /// The document's scopes as written, before the catalog filtered them.
+    /// The generation that it was read in; 0 = not to be remembered.
     pub generation: u64,
 }
 
@@ -38,8 +38,8 @@ impl ClientState {
     /// Compares all that there is, in constant time.
     pub fn secret_matches(&self, presented: &str, now_ms: i64) -> bool {
         let hash = SecretHash::of(presented);
-        let current = self.row.secret_hash.as_deref().is_some_and(|stored| hash.matches(stored));
-        let former = self.row.old_secret_hash.as_deref().is_some_and(|stored| hash.matches(stored));
+        let current = self.row.secret_hash.is_some_and(|stored| hash.matches(&stored.0));
+        let former = self.row.old_secret_hash.is_some_and(|stored| hash.matches(&stored.0));
         current | (former & self.row.old_secret_until.is_some_and(|until| now_ms < until))
     }
 }
@@ -49,7 +49,11 @@ impl App {
     ///
     /// # Errors
     /// [`Fault`] if the database does not answer: never "unknown".
-    pub fn client(&self, snapshot: &Arc<Snapshot>, id: &ClientId) -> Result<Option<Arc<ClientState>>, Fault> {
+    pub async fn client(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        id: &ClientId,
+    ) -> Result<Option<Arc<ClientState>>, Fault> {
         let generation = self.freshness.clients(&self.clock);
         if let Some(generation) = generation
             && let Some((revision, state)) = self.client_cache.get(id)
@@ -58,7 +62,7 @@ impl App {
         {
             return Ok(Some(state));
         }
-        let Some(row) = self.store.client(id.as_str())? else { return Ok(None) };
+        let Some(row) = self.store.client(id.as_str()).await? else { return Ok(None) };
         let Some(state) = client_state(snapshot, id, row, generation.unwrap_or(0))? else { return Ok(None) };
         let state = Arc::new(state);
         if generation.is_some() {

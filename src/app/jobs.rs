@@ -17,7 +17,7 @@ const FLUSH: Duration = Duration::from_secs(2);
 /// Expired rows go away this often.
 const CLEANUP: Duration = Duration::from_secs(60);
 /// Rows of one cleanup statement.
-const BATCH: i64 = 500;
+const BATCH: u32 = 500;
 
 /// Starts all jobs; they end when the token is cancelled.
 pub fn start(app: &Arc<App>, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
@@ -57,7 +57,7 @@ pub async fn poll(app: &App) {
     match app.store.counters().await {
         Ok(counters) => {
             if app.freshness.polled(counters, begun)
-                && let Err(fault) = app.reload_keys()
+                && let Err(fault) = app.reload_keys().await
             {
                 tracing::error!(%fault, "signing keys could not be read anew; the former ones stay");
             }
@@ -67,28 +67,27 @@ pub async fn poll(app: &App) {
 }
 
 async fn flush(app: &App) {
-    let (tokens, clients) = app.last_used.take();
-    let mut result = Ok(());
-    if !tokens.is_empty() {
-        result = app.store.touch_tokens(tokens).await;
-    }
-    if !clients.is_empty() {
-        result = result.and(app.store.touch_clients(clients).await);
-    }
-    if let Err(fault) = result {
+    let uses = app.last_used.take();
+    let written = [
+        app.store.touch_tokens(uses.tokens).await,
+        app.store.touch_clients(uses.clients).await,
+        app.store.touch_sessions(uses.sessions).await,
+    ];
+    for fault in written.into_iter().filter_map(Result::err) {
         tracing::warn!(%fault, "times of last use could not be written");
     }
 }
 
 async fn clean(app: &App) {
     match app.store.cleanup(app.clock.now_ms(), BATCH).await {
-        Ok(cleaned) => app.metrics.cleaned(&[
-            ("authorization_codes", cleaned.codes),
-            ("access_tokens", cleaned.tokens),
-            ("assertions", cleaned.assertions),
-            ("sessions", cleaned.sessions),
-            ("authorizations", cleaned.authorizations),
-        ]),
+        Ok(cleaned) => {
+            app.metrics.cleanup_ran();
+            app.metrics.cleaned_up("authorization_codes", cleaned.codes as u64);
+            app.metrics.cleaned_up("access_tokens", cleaned.tokens as u64);
+            app.metrics.cleaned_up("assertions", cleaned.assertions as u64);
+            app.metrics.cleaned_up("sessions", cleaned.sessions as u64);
+            app.metrics.cleaned_up("authorizations", cleaned.authorizations as u64);
+        }
         Err(fault) => tracing::warn!(%fault, "expired rows could not be removed"),
     }
 }
@@ -124,14 +123,16 @@ fn tell(app: &App, done: &Reload) {
     match done {
         Reload::Unchanged => {}
         Reload::Swapped { revision } => {
-            app.metrics.reloaded(true, app.clock.now_ms());
-            Event::new("policy.reloaded", "-").revision(revision).emit();
+            let status = app.policies.status();
+            let commit = status.commit.as_deref();
+            app.metrics.policy_swapped(revision, commit, app.clock.now_ms());
+            Event::PolicyReloaded { revision, commit }.emit();
         }
         Reload::Kept => {
-            app.metrics.reloaded(false, app.clock.now_ms());
-            let status = app.policies.status();
-            let held = status.held_back.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-            Event::new("policy.reload_failed", "-").revision(&status.revision).detail(&held).emit();
+            app.metrics.policy_held_back();
+            let held = app.policies.status().held_back;
+            let first = held.first().map(ToString::to_string).unwrap_or_default();
+            Event::PolicyReloadFailed { errors: held.len(), first: &first }.emit();
         }
     }
 }

@@ -6,7 +6,7 @@ use super::App;
 use crate::config::{Config, TokenAlg};
 use crate::keys::{Alg, KeyMaterial, KeyRing, generate, import_pem};
 use crate::oauth::reject::Fault;
-use crate::store::{SigningKeyRow, Store};
+use crate::store::{KeyRow, Store};
 
 /// A published key stays for the longest life of a token that it may have signed, and a day more.
 const AFTERLIFE_MS: i64 = 86_400_000;
@@ -16,8 +16,8 @@ impl App {
     ///
     /// # Errors
     /// [`Fault`] if the database does not answer or a key cannot be read; the former keys stay.
-    pub fn reload_keys(&self) -> Result<(), Fault> {
-        let ring = load_ring(&self.config, &self.store, self.clock.now_ms())?;
+    pub async fn reload_keys(&self) -> Result<(), Fault> {
+        let ring = load_ring(&self.config, &self.store, self.clock.now_ms()).await?;
         self.key_ring.store(Arc::new(ring));
         Ok(())
     }
@@ -30,7 +30,7 @@ impl App {
     pub async fn rotate_keys(&self, overlap_ms: i64) -> Result<String, Fault> {
         let now_ms = self.clock.now_ms();
         let kid = rotate(&self.config, &self.store, now_ms, overlap_ms).await?;
-        self.reload_keys()?;
+        self.reload_keys().await?;
         Ok(kid)
     }
 }
@@ -49,7 +49,7 @@ pub async fn rotate(config: &Config, store: &Store, now_ms: i64, overlap_ms: i64
     let kid = made.kid.clone();
     let retire_at = active_from + config.tokens.access_ttl.millis().max(AFTERLIFE_MS) + AFTERLIFE_MS;
     store.insert_key(row_of(made)).await?;
-    for former in store.signing_keys()? {
+    for former in store.keys().await? {
         if former.kid != kid && former.alg == alg.name() && former.retired_at.is_none() {
             store.retire_key(&former.kid, retire_at).await?;
         }
@@ -64,7 +64,7 @@ pub async fn rotate(config: &Config, store: &Store, now_ms: i64, overlap_ms: i64
 pub async fn ensure_first(config: &Config, store: &Store, now_ms: i64) -> Result<(), Fault> {
     let alg = algorithm(config.tokens.alg);
     let brought = config.keys.signing_key_file.is_some() || alg == Alg::HS256;
-    let known = store.signing_keys()?.iter().any(|key| key.alg == alg.name() && key.retired_at.is_none());
+    let known = store.keys().await?.iter().any(|key| key.alg == alg.name() && key.retired_at.is_none());
     if brought || known {
         return Ok(());
     }
@@ -77,10 +77,10 @@ pub async fn ensure_first(config: &Config, store: &Store, now_ms: i64) -> Result
 ///
 /// # Errors
 /// [`Fault`] if a key cannot be read: the server does not start half able to sign.
-pub fn load_ring(config: &Config, store: &Store, now_ms: i64) -> Result<KeyRing, Fault> {
+pub async fn load_ring(config: &Config, store: &Store, now_ms: i64) -> Result<KeyRing, Fault> {
     let alg = algorithm(config.tokens.alg);
     let mut keys = Vec::new();
-    for row in store.signing_keys()? {
+    for row in store.keys().await? {
         keys.push(material_of(row)?);
     }
     if let Some(path) = &config.keys.signing_key_file {
@@ -122,8 +122,8 @@ fn algorithm(alg: TokenAlg) -> Alg {
     }
 }
 
-fn row_of(key: KeyMaterial) -> SigningKeyRow {
-    SigningKeyRow {
+fn row_of(key: KeyMaterial) -> KeyRow {
+    KeyRow {
         kid: key.kid,
         alg: key.alg.name().to_owned(),
         private_pem: key.private_pem,
@@ -134,7 +134,7 @@ fn row_of(key: KeyMaterial) -> SigningKeyRow {
     }
 }
 
-fn material_of(row: SigningKeyRow) -> Result<KeyMaterial, Fault> {
+fn material_of(row: KeyRow) -> Result<KeyMaterial, Fault> {
     let unreadable = || Fault::Inconsistent(format!("signing key {}", row.kid));
     Ok(KeyMaterial {
         alg: row.alg.parse().map_err(|_| unreadable())?,

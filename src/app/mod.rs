@@ -55,7 +55,7 @@ pub struct App {
     /// Time.
     pub clock: Clock,
     /// Counters for `/metrics`.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// Password hashing.
     pub passwords: Passwords,
     /// Failed client authentications per client and address.
@@ -122,11 +122,11 @@ impl App {
     ///
     /// # Errors
     /// [`Fault`] if the database does not answer.
-    pub fn user_named(&self, name: &str) -> Result<Option<Arc<User>>, Fault> {
-        if let Some(state) = self.user(name)? {
+    pub async fn user_named(&self, name: &str) -> Result<Option<Arc<User>>, Fault> {
+        if let Some(state) = self.user(name).await? {
             return Ok(Some(state.user));
         }
-        match self.store.user_by_identifier(&users::canonical(name))? {
+        match self.store.user_by_identifier(&users::canonical(name)).await? {
             None => Ok(None),
             Some(row) => Ok(Some(Arc::new(users::user_of(row)?))),
         }

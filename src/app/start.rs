@@ -19,7 +19,7 @@ use crate::oauth::client::ClientAuth;
 use crate::oauth::grant::GrantType;
 use crate::oauth::reject::Fault;
 use crate::policy::{Engine, LoadFailed, Options};
-use crate::store::{ClientChange, Store, UserRow};
+use crate::store::{ClientChange, OpenError, Store, UserRow};
 use crate::telemetry::Metrics;
 
 /// Why the server did not start. The exit code follows from it.
@@ -29,7 +29,9 @@ pub enum StartError {
     Config(ConfigError),
     /// A policy is wrong: all problems at once.
     Policies(Box<LoadFailed>),
-    /// Database, keys or files.
+    /// The database cannot be opened.
+    Database(OpenError),
+    /// Keys or files.
     Fault(Fault),
 }
 
@@ -57,9 +59,9 @@ pub async fn open(
     private_folder(&config.data_dir).map_err(StartError::Fault)?;
     let policies = Engine::open(policy_options(&config, public.issuer()))
         .map_err(|failed| StartError::Policies(Box::new(failed)))?;
-    let store = open_store(&config).await.map_err(StartError::Fault)?;
+    let store = open_store(&config).await?;
     keys::ensure_first(&config, &store, clock.now_ms()).await.map_err(StartError::Fault)?;
-    let ring = keys::load_ring(&config, &store, clock.now_ms()).map_err(StartError::Fault)?;
+    let ring = keys::load_ring(&config, &store, clock.now_ms()).await.map_err(StartError::Fault)?;
     if ring.active(clock.now_ms()).is_none() {
         return Err(StartError::Fault(Fault::Keys("no signing key is active".to_owned())));
     }
@@ -69,7 +71,7 @@ pub async fn open(
         store,
         policies,
         clock,
-        metrics: Metrics::default(),
+        metrics: Arc::new(Metrics::new()),
         passwords: Passwords::new(&config.users).map_err(StartError::Fault)?,
         client_failures: FailureLimit::new(config.limits.client_failures, window_ms),
         login_failures: FailureLimit::new(config.limits.login_failures, window_ms),
@@ -102,13 +104,16 @@ async fn first_start(
 /// Opens the database that the settings name.
 ///
 /// # Errors
-/// [`Fault`] if it cannot be opened or migrated.
-pub async fn open_store(config: &Config) -> Result<Store, Fault> {
+/// [`StartError`] if it cannot be opened or migrated.
+pub async fn open_store(config: &Config) -> Result<Store, StartError> {
     let url = match &config.database.url {
         Some(url) => url.clone(),
         None => format!("sqlite:{}", config.data_dir.join("grantwood.db").display()),
     };
-    Store::open(&url, config.database.pool_size).await
+    tokio::task::spawn_blocking(move || Store::open(&url))
+        .await
+        .map_err(|_| StartError::Fault(Fault::Unavailable("opening the database failed".to_owned())))?
+        .map_err(StartError::Database)
 }
 
 /// What the policy engine is opened with.
@@ -203,7 +208,7 @@ async fn client_keys(app: &App, first: &mut FirstStart) -> Result<(), Fault> {
         if !needs_key || !client.keys.is_empty() {
             continue;
         }
-        let Some(row) = app.store.client(client.id.as_str())? else { continue };
+        let Some(row) = app.store.client(client.id.as_str()).await? else { continue };
         if row.jwks.is_some() {
             continue;
         }
@@ -215,8 +220,12 @@ async fn client_keys(app: &App, first: &mut FirstStart) -> Result<(), Fault> {
         private_folder(&folder)?;
         let path = folder.join(format!("{}.pem", client.id));
         private_file(&path, &pair.private_pem)?;
-        let change = ClientChange { jwks: Some(Some(pair.keys.to_jwks().to_string())), ..ClientChange::default() };
-        app.store.update_client(&row.document_id, change, app.clock.now_ms()).await?;
+        let change = ClientChange {
+            jwks: Some(Some(pair.keys.to_jwks().to_string())),
+            updated_at: app.clock.now_ms(),
+            ..ClientChange::default()
+        };
+        app.store.update_client(&row.document_id, change).await?;
         first.client_keys.push((client.id.as_str().to_owned(), path));
     }
     app.freshness.clients_changed();
@@ -228,6 +237,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Config(error) => write!(f, "{error}"),
             Self::Policies(failed) => write!(f, "{failed}"),
+            Self::Database(error) => write!(f, "{error}"),
             Self::Fault(fault) => write!(f, "{fault}"),
         }
     }

@@ -34,7 +34,7 @@ impl App {
     ///
     /// # Errors
     /// [`Fault`] if the database does not answer: never "unknown".
-    pub fn user(&self, id: &str) -> Result<Option<UserState>, Fault> {
+    pub async fn user(&self, id: &str) -> Result<Option<UserState>, Fault> {
         let generation = self.freshness.users(&self.clock);
         if let Some(generation) = generation
             && let Some(state) = self.user_cache.get(id)
@@ -42,7 +42,7 @@ impl App {
         {
             return Ok(Some(state));
         }
-        let Some(row) = self.store.user(id)? else { return Ok(None) };
+        let Some(row) = self.store.user(id).await? else { return Ok(None) };
         let state = UserState {
             tokens_valid_from: row.tokens_valid_from,
             user: Arc::new(user_of(row)?),

@@ -77,12 +77,12 @@ pub async fn client(
             if credentials.client_id.as_ref().is_some_and(|body| body != id) {
                 return Err(Reject::ClientIdMismatch.into());
             }
-            by_secret(app, ask, snapshot, id, secret)?
+            by_secret(app, ask, snapshot, id, secret).await?
         }
         (Basic::Absent, Some(assertion)) => by_assertion(app, ask, snapshot, credentials, assertion).await?,
         (Basic::Absent, None) => match (&credentials.client_id, &credentials.client_secret) {
-            (Some(id), Some(secret)) => by_secret(app, ask, snapshot, id, secret)?,
-            (Some(id), None) if credentials.assertion_type.is_none() => by_name(app, snapshot, id)?,
+            (Some(id), Some(secret)) => by_secret(app, ask, snapshot, id, secret).await?,
+            (Some(id), None) if credentials.assertion_type.is_none() => by_name(app, snapshot, id).await?,
             _ => return Err(refused(ClientProblem::NoCredentials)),
         },
     };
@@ -113,14 +113,14 @@ fn refused(problem: ClientProblem) -> Stop {
     Reject::Client(problem).into()
 }
 
-fn lookup(app: &App, snapshot: &Arc<Snapshot>, id: &str) -> Result<Option<Arc<ClientState>>, Stop> {
+async fn lookup(app: &App, snapshot: &Arc<Snapshot>, id: &str) -> Result<Option<Arc<ClientState>>, Stop> {
     match ClientId::parse(id) {
         None => Ok(None),
-        Some(id) => Ok(app.client(snapshot, &id)?),
+        Some(id) => Ok(app.client(snapshot, &id).await?),
     }
 }
 
-fn by_secret(
+async fn by_secret(
     app: &App,
     ask: &Ask,
     snapshot: &Arc<Snapshot>,
@@ -129,7 +129,7 @@ fn by_secret(
 ) -> Result<Arc<ClientState>, Stop> {
     let key = (id.to_owned(), ask.ip);
     app.client_failures.begin(&key, app.clock.steady_ms()).map_err(Reject::TooMany)?;
-    let Some(state) = lookup(app, snapshot, id)? else {
+    let Some(state) = lookup(app, snapshot, id).await? else {
         // As much work as for a known client (attack row F12).
         let _ = SecretHash::of(secret).matches(&[0; 32]);
         return Err(refused(ClientProblem::Unknown));
@@ -145,8 +145,8 @@ fn by_secret(
     Ok(state)
 }
 
-fn by_name(app: &App, snapshot: &Arc<Snapshot>, id: &str) -> Result<Arc<ClientState>, Stop> {
-    let Some(state) = lookup(app, snapshot, id)? else { return Err(refused(ClientProblem::Unknown)) };
+async fn by_name(app: &App, snapshot: &Arc<Snapshot>, id: &str) -> Result<Arc<ClientState>, Stop> {
+    let Some(state) = lookup(app, snapshot, id).await? else { return Err(refused(ClientProblem::Unknown)) };
     if state.client.auth != ClientAuth::None {
         return Err(refused(ClientProblem::NoCredentials));
     }
@@ -172,7 +172,7 @@ async fn by_assertion(
     if credentials.client_id.as_ref().is_some_and(|body| *body != id) {
         return Err(Reject::ClientIdMismatch.into());
     }
-    let Some(state) = lookup(app, snapshot, &id)? else { return Err(refused(ClientProblem::Unknown)) };
+    let Some(state) = lookup(app, snapshot, &id).await? else { return Err(refused(ClientProblem::Unknown)) };
     if state.client.auth != ClientAuth::Key {
         return Err(refused(ClientProblem::Method));
     }
@@ -190,8 +190,8 @@ async fn by_assertion(
         .store
         .record_assertion(AssertionUse {
             issuer: id,
+            expires_at: verified.remember_until_ms(),
             replay_key: verified.replay_key,
-            expires_at: verified.expires_ms + SKEW_S as i64 * 1_000,
         })
         .await?;
     if !fresh {

@@ -10,7 +10,7 @@ use crate::oauth::client::{ClientId, PkceRule};
 use crate::oauth::grant::GrantType;
 use crate::oauth::pkce::{CodeChallenge, Method};
 use crate::oauth::redirect_uri::RedirectTarget;
-use crate::oauth::reject::{Fault, Reject, Stop};
+use crate::oauth::reject::{Reject, Stop};
 use crate::oauth::scope::{self, Scope};
 use crate::policy::Snapshot;
 
@@ -100,7 +100,7 @@ pub struct Target {
 ///
 /// # Errors
 /// What must be shown on a page and never redirected (attack rows A1, A2, B2, C1, C7).
-pub fn target(
+pub async fn target(
     app: &App,
     snapshot: &Arc<Snapshot>,
     client_id: Option<&str>,
@@ -109,7 +109,7 @@ pub fn target(
     let unknown = || Reject::Invalid("client_id", "is not a client that may ask here".into());
     let id = client_id.ok_or(Reject::Missing("client_id"))?;
     let id = ClientId::parse(id).ok_or_else(unknown)?;
-    let client = app.client(snapshot, &id)?.filter(|client| client.active).ok_or_else(unknown)?;
+    let client = app.client(snapshot, &id).await?.filter(|client| client.active).ok_or_else(unknown)?;
     let (redirect, explicit) = match redirect_uri {
         Some(requested) => (client.client.redirect_target(requested), true),
         None => (client.client.sole_redirect(), false),
@@ -218,19 +218,4 @@ pub fn error_redirect(app: &App, redirect: &RedirectTarget, state: Option<&str>,
     }
     parameters.push(("iss", app.public.issuer()));
     redirect.with(&parameters)
-}
-
-impl AuthorizationRequest {
-    /// The target that this server validated when the request came.
-    pub fn redirect(&self) -> RedirectTarget {
-        RedirectTarget::from_own_row(self.redirect_uri.clone())
-    }
-
-    /// Reads what [`serde_json`] wrote into a row of ours.
-    ///
-    /// # Errors
-    /// [`Fault::Inconsistent`].
-    pub fn from_row(text: &str) -> Result<Self, Fault> {
-        serde_json::from_str(text).map_err(|_| Fault::Inconsistent("a pending authorization".to_owned()))
-    }
 }

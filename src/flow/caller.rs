@@ -72,17 +72,17 @@ impl Caller {
 ///
 /// # Errors
 /// [`Reject::TokenMissing`], [`Reject::TokenInvalid`], or a fault.
-pub fn bearer(
+pub async fn bearer(
     app: &App,
     ask: &Ask,
     snapshot: &Arc<Snapshot>,
     token: Option<&str>,
 ) -> Result<Caller, Stop> {
     let token = token.ok_or(Reject::TokenMissing)?;
-    if let Some(signed_in) = user_of_token(app, ask, token)? {
+    if let Some(signed_in) = user_of_token(app, ask, token).await? {
         return Ok(Caller::signed_in(signed_in.user));
     }
-    let found = live(app, ask, snapshot, token)?.ok_or(Reject::TokenInvalid)?;
+    let found = live(app, ask, snapshot, token).await?.ok_or(Reject::TokenInvalid)?;
     app.last_used.token(&found.row.jti, ask.now_ms);
     let who = match found.user {
         Some(user) => Who::User(user),
@@ -96,15 +96,15 @@ pub fn bearer(
 ///
 /// # Errors
 /// [`Reject::TokenMissing`], [`Reject::TokenInvalid`], or a fault.
-pub fn user_token(app: &App, ask: &Ask, token: Option<&str>) -> Result<SignedIn, Stop> {
+pub async fn user_token(app: &App, ask: &Ask, token: Option<&str>) -> Result<SignedIn, Stop> {
     let token = token.ok_or(Reject::TokenMissing)?;
-    Ok(user_of_token(app, ask, token)?.ok_or(Reject::TokenInvalid)?)
+    Ok(user_of_token(app, ask, token).await?.ok_or(Reject::TokenInvalid)?)
 }
 
-fn user_of_token(app: &App, ask: &Ask, token: &str) -> Result<Option<SignedIn>, Stop> {
+async fn user_of_token(app: &App, ask: &Ask, token: &str) -> Result<Option<SignedIn>, Stop> {
     let claims = app.key_ring().verify_user_token(token, app.public.issuer(), ask.now_ms);
     let Some(claims) = claims else { return Ok(None) };
-    let Some(state) = app.user(&claims.user)? else { return Ok(None) };
+    let Some(state) = app.user(&claims.user).await? else { return Ok(None) };
     // Ends with blocking and with a change of password (design §6).
     if state.user.blocked || claims.issued_at_ms < state.tokens_valid_from {
         return Ok(None);
@@ -136,7 +136,7 @@ pub fn permitted(
             Some("insufficient_scope") => Reject::InsufficientScope(action.to_owned()),
             _ => Reject::Forbidden { action, policies: decision.policies },
         };
-        Event::new("admin.refused", &ask.request_id).ip(ask.ip).actor(caller.name()).reject(&reject).emit();
+        Event::AdminRefused { actor: caller.name(), action, reject: &reject }.emit();
         reject.into()
     })
 }
@@ -154,13 +154,7 @@ pub async fn audit(
     detail: serde_json::Value,
 ) -> Result<(), Stop> {
     let permitted = permit.get();
-    Event::new("admin.changed", &ask.request_id)
-        .ip(ask.ip)
-        .actor(caller.name())
-        .action(permitted.action)
-        .target(target)
-        .policies(&permitted.policies)
-        .emit();
+    Event::AdminChanged { actor: caller.name(), action: permitted.action, target }.emit();
     app.store
         .insert_audit(AuditRow {
             id: clock::new_id()?,

@@ -15,7 +15,7 @@ use crate::oauth::scope::{self, Scope};
 use crate::oauth::secret::Kind;
 use crate::oauth::user::User;
 use crate::policy::{Decision, GrantFacts, GrantQuestion, Snapshot};
-use crate::store::{ConsentRow, Listed, NewCode, Page};
+use crate::store::{CodeRow, ConsentKey, ConsentRow, Listed, NewConsent, Page};
 use crate::telemetry::Event;
 
 /// A user who is signed in, and since when.
@@ -70,7 +70,7 @@ pub enum Choice {
 ///
 /// # Errors
 /// [`Fault`] if the database does not answer.
-pub fn data(
+pub async fn data(
     app: &App,
     ask: &Ask,
     snapshot: &Arc<Snapshot>,
@@ -78,7 +78,7 @@ pub fn data(
     signed_in: &SignedIn,
     requested: Option<&[Scope]>,
 ) -> Result<ConsentData, Stop> {
-    let granted = granted_before(app, &signed_in.user.id, client.client.id.as_str())?;
+    let granted = granted_before(app, &signed_in.user.id, client.client.id.as_str()).await?;
     let scopes: Vec<Scope> = requested.map_or_else(|| client.client.scopes.to_vec(), <[Scope]>::to_vec);
     let facts = probe_facts(app, ask, &client, signed_in, &scopes);
     let question = question(&client, &signed_in.user, &facts);
@@ -106,8 +106,8 @@ fn detail(snapshot: &Snapshot, scope: Scope, decision: &Decision, granted: &[Sco
     }
 }
 
-fn granted_before(app: &App, user: &str, client: &str) -> Result<Vec<Scope>, Fault> {
-    let row = app.store.consent(user, client)?;
+async fn granted_before(app: &App, user: &str, client: &str) -> Result<Vec<Scope>, Fault> {
+    let row = app.store.consent(user, client).await?;
     Ok(row.map(|row| scopes_of(&row)).unwrap_or_default())
 }
 
@@ -193,12 +193,8 @@ pub async fn decide(
             Ok(target.redirect.with(&parameters))
         }
         Err(Stop::Reject(reject)) => {
-            Event::new("authorization.refused", &ask.request_id)
-                .ip(ask.ip)
-                .client(Some(request.client_id.as_str()))
-                .user(Some(&signed_in.user.id))
-                .reject(&reject)
-                .emit();
+            let client = request.client_id.as_str();
+            Event::AuthorizationRefused { client, user: &signed_in.user.id, reject: &reject }.emit();
             Ok(authorize::error_redirect(app, &target.redirect, request.state.as_deref(), &reject))
         }
         Err(Stop::Fault(fault)) => Err(fault),
@@ -217,18 +213,23 @@ async fn code_for(
     let snapshot = app.policies.current();
     let client = &target.client;
     // 1. What was ticked, never more than was asked for (attack row T11).
-    let scopes = wanted(app, ask, &snapshot, client, request, signed_in, ticked)?;
+    let scopes = wanted(app, ask, &snapshot, client, request, signed_in, ticked).await?;
     // 2. The policy decides.
     let facts = request_facts(app, ask, client, request, signed_in, &scopes);
     let permit = snapshot.issue_code(&question(client, &signed_in.user, &facts), &scopes)?;
     // 3. Remember the consent, then keep the code.
     let permitted = permit.get();
     let (user, client_id) = (permitted.user.as_ref(), permitted.client.as_str());
-    let words = permitted.scopes.iter().map(|s| s.as_str().to_owned()).collect();
-    app.store.grant_consent(clock::new_id()?, user, client_id, words, ask.now_ms).await?;
+    let consent = NewConsent {
+        document_id: clock::new_id()?,
+        user_id: user.to_owned(),
+        client_id: client_id.to_owned(),
+        scopes: permitted.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+    };
+    app.store.grant_consent(consent, ask.now_ms).await?;
     let code = clock::new_secret(Kind::Code)?;
-    let row = NewCode {
-        hash: code.hash().0.to_vec(),
+    let row = CodeRow {
+        hash: code.hash(),
         client_id: client_id.to_owned(),
         user_id: user.to_owned(),
         scopes: scope::join(&permitted.scopes),
@@ -240,18 +241,14 @@ async fn code_for(
         auth_time: Some(signed_in.auth_time_ms),
         created_at: ask.now_ms,
         expires_at: ask.now_ms + app.config.tokens.code_ttl.millis(),
+        used_at: None,
     };
     app.store.insert_code(row).await?;
-    Event::new("code.issued", &ask.request_id)
-        .ip(ask.ip)
-        .client(Some(client_id))
-        .user(Some(user))
-        .scope(&scope::join(&permitted.scopes))
-        .emit();
+    Event::CodeIssued { client: client_id, user, scope: &scope::join(&permitted.scopes) }.emit();
     Ok(code.reveal().to_owned())
 }
 
-fn wanted(
+async fn wanted(
     app: &App,
     ask: &Ask,
     snapshot: &Arc<Snapshot>,
@@ -269,7 +266,7 @@ fn wanted(
         // All of the client's, or what may be narrowed: what the policy permits of it.
         (asked, ticked) => {
             let requested = ticked.or(asked);
-            let data = data(app, ask, snapshot, Arc::clone(client), signed_in, requested.as_deref())?;
+            let data = data(app, ask, snapshot, Arc::clone(client), signed_in, requested.as_deref()).await?;
             data.scopes.into_iter().filter(|detail| detail.permitted).map(|detail| detail.scope).collect()
         }
     };
@@ -310,12 +307,13 @@ pub async fn list(app: &App, user: &str, page: Page) -> Result<Listed<ConsentRow
 /// # Errors
 /// [`Reject::NotFound`] for another's consent as for none (attack row AA2), or a fault.
 pub async fn withdraw(app: &App, ask: &Ask, user: &User, name: &str) -> Result<(), Stop> {
-    let withdrawn = app.store.withdraw(&user.id, name, ask.now_ms).await?;
+    let mut withdrawn = None;
+    for key in [ConsentKey::Document(name.to_owned()), ConsentKey::Client(name.to_owned())] {
+        if withdrawn.is_none() {
+            withdrawn = app.store.withdraw(&user.id, key, ask.now_ms).await?;
+        }
+    }
     let row = withdrawn.ok_or(Reject::NotFound("consent"))?;
-    Event::new("consent.withdrawn", &ask.request_id)
-        .ip(ask.ip)
-        .client(Some(&row.client_id))
-        .user(Some(&user.id))
-        .emit();
+    Event::ConsentWithdrawn { client: &row.client_id, user: &user.id }.emit();
     Ok(())
 }

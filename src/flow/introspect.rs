@@ -44,7 +44,7 @@ pub async fn introspect(
     let snapshot = app.policies.current();
     let caller = authenticate::confidential(app, ask, &snapshot, credentials).await?;
     let token = token.ok_or(Reject::Missing("token"))?;
-    let found = live(app, ask, &snapshot, token)?;
+    let found = live(app, ask, &snapshot, token).await?;
     let answer = match found {
         Some(found) if may_see(&caller, &found) => {
             app.last_used.token(&found.row.jti, ask.now_ms);

@@ -40,15 +40,15 @@ pub struct LiveToken {
 ///
 /// # Errors
 /// [`Fault`] if the database does not answer.
-pub fn live(
+pub async fn live(
     app: &App,
     ask: &Ask,
     snapshot: &Arc<Snapshot>,
     token: &str,
 ) -> Result<Option<LiveToken>, Fault> {
-    match issued_row(app, token)? {
+    match issued_row(app, token).await? {
         None => Ok(None),
-        Some(row) => revived(app, ask, snapshot, row),
+        Some(row) => revived(app, ask, snapshot, row).await,
     }
 }
 
@@ -56,17 +56,17 @@ pub fn live(
 ///
 /// # Errors
 /// [`Fault`] if the database does not answer.
-pub fn issued_row(app: &App, token: &str) -> Result<Option<TokenRow>, Fault> {
+pub async fn issued_row(app: &App, token: &str) -> Result<Option<TokenRow>, Fault> {
     let Some(jti) = claimed_jti(token) else { return Ok(None) };
-    let row = app.store.token(&jti)?;
-    Ok(row.filter(|row| SecretHash::of(token).matches(&row.token_hash)))
+    let row = app.store.token(&jti).await?;
+    Ok(row.filter(|row| SecretHash::of(token).matches(&row.token_hash.0)))
 }
 
 /// The same for a row that was found otherwise.
 ///
 /// # Errors
 /// [`Fault`] if the database does not answer or a row of ours cannot be read.
-pub fn revived(
+pub async fn revived(
     app: &App,
     ask: &Ask,
     snapshot: &Arc<Snapshot>,
@@ -77,10 +77,10 @@ pub fn revived(
         return Ok(None);
     }
     let Some(id) = ClientId::parse(&row.client_id) else { return Ok(None) };
-    let Some(client) = app.client(snapshot, &id)?.filter(|client| client.active) else { return Ok(None) };
+    let Some(client) = app.client(snapshot, &id).await?.filter(|client| client.active) else { return Ok(None) };
     let user = match &row.user_id {
         None => None,
-        Some(id) => match app.user(id)? {
+        Some(id) => match app.user(id).await? {
             Some(state) if !state.user.blocked => Some(state),
             _ => return Ok(None),
         },

@@ -18,8 +18,10 @@ pub mod introspect;
 pub mod keys;
 pub mod live;
 pub mod metadata;
+pub mod pending;
 pub mod revoke;
 pub mod scopes;
+pub mod session;
 pub mod sign_in;
 pub mod users;
 

@@ -22,7 +22,7 @@ pub async fn revoke(
     let snapshot = app.policies.current();
     let caller = authenticate::client(app, ask, &snapshot, credentials).await?;
     let token = token.ok_or(Reject::Missing("token"))?;
-    let Some(row) = live::issued_row(app, token)? else { return Ok(()) };
+    let Some(row) = live::issued_row(app, token).await? else { return Ok(()) };
     if row.client_id != caller.client.id.as_str() {
         return match caller.client.kind {
             ClientType::Public => Ok(()),
@@ -32,11 +32,6 @@ pub async fn revoke(
         };
     }
     app.store.revoke(&row.jti, ask.now_ms).await?;
-    Event::new("token.revoked", &ask.request_id)
-        .ip(ask.ip)
-        .client(Some(&row.client_id))
-        .user(row.user_id.as_deref())
-        .jti(&row.jti)
-        .emit();
+    Event::TokenRevoked { jti: &row.jti, client: &row.client_id, by: "client" }.emit();
     Ok(())
 }

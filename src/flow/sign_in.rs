@@ -49,11 +49,15 @@ pub async fn password_sign_in(
     match &result {
         Ok((signed_in, _)) => {
             app.metrics.login("succeeded");
-            Event::new("login.succeeded", &ask.request_id).ip(ask.ip).user(Some(&signed_in.user.id)).emit();
+            Event::LoginSucceeded { user: &signed_in.user.id, ip: ask.ip }.emit();
         }
-        Err(Stop::Reject(reject)) => {
+        Err(Stop::Reject(Reject::TooMany(_))) => {
+            app.metrics.login("limited");
+            Event::LoginLimited { ip: ask.ip }.emit();
+        }
+        Err(Stop::Reject(_)) => {
             app.metrics.login("failed");
-            Event::new("login.failed", &ask.request_id).ip(ask.ip).reject(reject).emit();
+            Event::LoginFailed { user: None, ip: ask.ip }.emit();
         }
         Err(Stop::Fault(_)) => app.metrics.login("fault"),
     }
@@ -70,7 +74,7 @@ async fn check(
         return Err(Reject::SignIn.into());
     }
     let name = canonical(identifier);
-    let row = app.store.user_by_identifier(&name)?;
+    let row = app.store.user_by_identifier(&name).await?;
     // Name and address of one user share a counter (attack row T6); others' addresses have their own,
     // so that nobody can lock somebody out (row T7).
     let account = row.as_ref().map_or(name, |row| row.id.clone());

@@ -66,9 +66,9 @@ pub async fn list(app: &App, search: Option<String>, page: Page) -> Result<Liste
 /// # Errors
 /// [`Reject::NotFound`], or a fault.
 pub async fn set_blocked(app: &App, ask: &Ask, name: &str, blocked: bool) -> Result<UserRow, Stop> {
-    let row = named(app, name)?;
-    let change = UserChange { blocked: Some(blocked), ..UserChange::default() };
-    app.store.update_user(&row.id, change, ask.now_ms).await?;
+    let row = named(app, name).await?;
+    let change = UserChange { blocked: Some(blocked), updated_at: ask.now_ms, ..UserChange::default() };
+    app.store.update_user(&row.id, change).await?;
     app.freshness.users_changed();
     Ok(row)
 }
@@ -83,7 +83,7 @@ pub async fn reset_password(
     name: &str,
     password: Option<String>,
 ) -> Result<Option<String>, Stop> {
-    let row = named(app, name)?;
+    let row = named(app, name).await?;
     let made = if password.is_none() { Some(clock::new_password()?) } else { None };
     let text = password.as_deref().or(made.as_deref()).unwrap_or_default();
     check_password(text)?;
@@ -97,11 +97,11 @@ pub async fn reset_password(
 ///
 /// # Errors
 /// [`Reject::NotFound`], or a fault.
-pub fn named(app: &App, name: &str) -> Result<UserRow, Stop> {
-    if let Some(row) = app.store.user(name)? {
+pub async fn named(app: &App, name: &str) -> Result<UserRow, Stop> {
+    if let Some(row) = app.store.user(name).await? {
         return Ok(row);
     }
-    Ok(app.store.user_by_identifier(&canonical(name))?.ok_or(Reject::NotFound("user"))?)
+    Ok(app.store.user_by_identifier(&canonical(name)).await?.ok_or(Reject::NotFound("user"))?)
 }
 
 fn checked_username(text: &str) -> Result<String, Reject> {

@@ -1,12 +1,11 @@
 //! `access-tokens`: what was issued, and its end.
 
-use std::sync::Arc;
 
 use poem::Request;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 
-use super::Tags;
+use super::routes::{Served, Tags};
 use super::caller::Bearer;
 use super::clients::caller;
 use super::json::StrictJson;
@@ -22,7 +21,7 @@ use crate::store::{TokenFilter, TokenRow, TokenSort, TokenStatus};
 /// The tokens' endpoints.
 pub struct AccessTokensApi {
     /// The server.
-    pub app: Arc<App>,
+    pub app: Served,
 }
 
 /// A token; never the token itself.
@@ -93,7 +92,7 @@ impl AccessTokensApi {
         request: &Request,
         bearer: Bearer,
     ) -> Result<Json<ListBody<AccessTokenBody>>, ManagementError> {
-        let (ask, who) = caller(&self.app, request, &bearer)?;
+        let (ask, who) = caller(&self.app, request, &bearer).await?;
         let mut query = ListQuery::of(request)?;
         let (page, sort) = (query.page()?, query.sort(TokenSort::parse)?);
         let filter = TokenFilter {
@@ -102,7 +101,7 @@ impl AccessTokensApi {
             status: status(query.take(&["status"]))?,
             grant: grant(query.take(&["grantType", "grant"]))?,
             search: query.search()?,
-            now_ms: ask.now_ms,
+            now: ask.now_ms,
         };
         let found = access_tokens::list(&self.app, &ask, &who, filter, sort, page).await?;
         let rows = found.rows.into_iter().map(|row| body(row, ask.now_ms)).collect();
@@ -119,7 +118,7 @@ impl AccessTokensApi {
         bearer: Bearer,
         body: StrictJson<JtiBody>,
     ) -> Result<Json<RevokedBody>, ManagementError> {
-        let (ask, who) = caller(&self.app, request, &bearer)?;
+        let (ask, who) = caller(&self.app, request, &bearer).await?;
         let revoked = access_tokens::revoke(&self.app, &ask, &who, &body.0.jti).await?;
         Ok(Json(RevokedBody { revoked }))
     }

@@ -124,7 +124,7 @@ fn refused<T>(field: &'static str, why: &str) -> Result<T, Reject> {
 }
 
 /// Strings, or the plugin's objects with a `name`.
-fn names(field: &'static str, values: Option<Vec<Value>>) -> Result<Option<Vec<String>>, Reject> {
+pub(super) fn names(field: &'static str, values: Option<Vec<Value>>) -> Result<Option<Vec<String>>, Reject> {
     let Some(values) = values else { return Ok(None) };
     let mut names = Vec::with_capacity(values.len());
     for value in values {

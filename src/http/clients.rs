@@ -1,13 +1,12 @@
 //! `clients`, `clients-rotate`, `clients-keypair`: the management of clients.
 
-use std::sync::Arc;
 
 use poem::Request;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::Tags;
+use super::routes::{Served, Tags};
 use super::caller::{self, Bearer};
 use super::client_body::{ClientBody, ClientData};
 use super::json::StrictJson;
@@ -16,27 +15,26 @@ use super::problem::ManagementError;
 use crate::app::App;
 use crate::flow::caller::{self as flow_caller, Caller};
 use crate::flow::{Ask, clients};
-use crate::oauth::client::ClientType;
 use crate::oauth::reject::{Reject, Stop};
 use crate::store::{ClientFilter, ClientSort};
 
 /// The clients' endpoints.
 pub struct ClientsApi {
     /// The server.
-    pub app: Arc<App>,
+    pub app: Served,
 }
 
 impl ClientsApi {
-    fn caller(&self, request: &Request, bearer: &Bearer) -> Result<(Ask, Caller), Stop> {
-        caller(&self.app, request, bearer)
+    async fn caller(&self, request: &Request, bearer: &Bearer) -> Result<(Ask, Caller), Stop> {
+        caller(&self.app, request, bearer).await
     }
 }
 
 /// The caller of a management endpoint.
-pub(super) fn caller(app: &App, request: &Request, bearer: &Bearer) -> Result<(Ask, Caller), Stop> {
+pub(super) async fn caller(app: &App, request: &Request, bearer: &Bearer) -> Result<(Ask, Caller), Stop> {
     let ask = caller::ask(app, request);
     let snapshot = app.policies.current();
-    let who = flow_caller::bearer(app, &ask, &snapshot, bearer.token()?)?;
+    let who = flow_caller::bearer(app, &ask, &snapshot, bearer.token()?).await?;
     Ok((ask, who))
 }
 
@@ -69,12 +67,12 @@ impl ClientsApi {
         request: &Request,
         bearer: Bearer,
     ) -> Result<Json<ListBody<ClientBody>>, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer)?;
+        let (ask, who) = self.caller(request, &bearer).await?;
         let mut query = ListQuery::of(request)?;
         let (page, sort) = (query.page()?, query.sort(ClientSort::parse)?);
         let filter = ClientFilter {
             search: query.search()?,
-            client_type: client_type(query.take(&["clientType", "filters[clientType][$eq]"]))?,
+            kind: client_type(query.take(&["clientType", "filters[clientType][$eq]"]))?,
             active: boolean(query.take(&["active", "filters[active][$eq]"]))?,
             owner: query.take(&["owner", "user"]),
             ..ClientFilter::default()
@@ -95,7 +93,7 @@ impl ClientsApi {
         bearer: Bearer,
         body: StrictJson<ClientData>,
     ) -> Result<Created, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer)?;
+        let (ask, who) = self.caller(request, &bearer).await?;
         let input = body.0.data.input()?;
         let (state, credentials) = clients::create(&self.app, &ask, &who, input).await?;
         let body = ClientBody::of(&self.app, &state).with(&credentials);
@@ -114,7 +112,7 @@ impl ClientsApi {
         #[oai(name = "documentId")]
         document_id: Path<String>,
     ) -> Result<Json<ItemBody<ClientBody>>, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer)?;
+        let (ask, who) = self.caller(request, &bearer).await?;
         let state = clients::read(&self.app, &ask, &who, &document_id.0).await?;
         Ok(Json(ItemBody { data: ClientBody::of(&self.app, &state) }))
     }
@@ -133,7 +131,7 @@ impl ClientsApi {
         document_id: Path<String>,
         body: StrictJson<ClientData>,
     ) -> Result<Json<ItemBody<ClientBody>>, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer)?;
+        let (ask, who) = self.caller(request, &bearer).await?;
         let input = body.0.data.input()?;
         let state = clients::update(&self.app, &ask, &who, &document_id.0, input).await?;
         Ok(Json(ItemBody { data: ClientBody::of(&self.app, &state) }))
@@ -151,7 +149,7 @@ impl ClientsApi {
         #[oai(name = "documentId")]
         document_id: Path<String>,
     ) -> Result<Deleted, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer)?;
+        let (ask, who) = self.caller(request, &bearer).await?;
         clients::delete(&self.app, &ask, &who, &document_id.0).await?;
         Ok(Deleted::Done)
     }
@@ -171,7 +169,7 @@ impl ClientsApi {
         /// Seconds for which the former secret still works.
         grace: poem_openapi::param::Query<Option<u64>>,
     ) -> Result<Json<ItemBody<ClientBody>>, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer)?;
+        let (ask, who) = self.caller(request, &bearer).await?;
         let grace = grace.0.unwrap_or(0);
         let (state, credentials) =
             clients::rotate_secret(&self.app, &ask, &who, &document_id.0, grace).await?;
@@ -191,18 +189,16 @@ impl ClientsApi {
         #[oai(name = "documentId")]
         document_id: Path<String>,
     ) -> Result<Json<ItemBody<ClientBody>>, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer)?;
+        let (ask, who) = self.caller(request, &bearer).await?;
         let (state, credentials) =
             clients::regenerate_keypair(&self.app, &ask, &who, &document_id.0).await?;
         Ok(Json(ItemBody { data: ClientBody::of(&self.app, &state).with(&credentials) }))
     }
 }
 
-fn client_type(text: Option<String>) -> Result<Option<ClientType>, Reject> {
+fn client_type(text: Option<String>) -> Result<Option<String>, Reject> {
     match text.as_deref() {
-        None => Ok(None),
-        Some("CONFIDENTIAL") => Ok(Some(ClientType::Confidential)),
-        Some("PUBLIC") => Ok(Some(ClientType::Public)),
+        None | Some("CONFIDENTIAL" | "PUBLIC") => Ok(text),
         Some(_) => Err(Reject::Field("clientType", "is CONFIDENTIAL or PUBLIC".to_owned())),
     }
 }

@@ -9,9 +9,9 @@ use crate::oauth::reject::Reject;
 use crate::store::Page;
 
 /// Rows of a page that nobody sized.
-const DEFAULT_SIZE: i64 = 25;
+const DEFAULT_SIZE: u32 = 25;
 /// Most rows of a page.
-const LARGEST: i64 = 100;
+const LARGEST: u32 = 100;
 
 /// A list of the management API.
 #[derive(Clone, Debug, Object)]
@@ -118,7 +118,7 @@ impl ListQuery {
     }
 }
 
-fn number(text: Option<String>, default: i64) -> Result<i64, Reject> {
+fn number(text: Option<String>, default: u32) -> Result<u32, Reject> {
     match text {
         None => Ok(default),
         Some(text) => text.parse().map_err(|_| Reject::Field("page", "is a number".to_owned())),
@@ -127,8 +127,9 @@ fn number(text: Option<String>, default: i64) -> Result<i64, Reject> {
 
 /// The envelope of a page.
 pub fn list<T: Type + ParseFromJSON + ToJSON + Send + Sync>(data: Vec<T>, page: Page, total: i64) -> ListBody<T> {
-    let page_count = if total == 0 { 0 } else { (total + page.size - 1) / page.size };
-    let pagination = Pagination { page: page.page, page_size: page.size, page_count, total };
+    let (number, size) = (i64::from(page.page), i64::from(page.size));
+    let page_count = if total == 0 { 0 } else { (total + size - 1) / size };
+    let pagination = Pagination { page: number, page_size: size, page_count, total };
     ListBody { data, meta: ListMeta { pagination } }
 }
 

@@ -1,6 +1,5 @@
 //! `POST token`, `POST introspect`, `POST revoke`: the protocol's own endpoints.
 
-use std::sync::Arc;
 
 use poem::Request;
 use poem_openapi::payload::Json;
@@ -8,7 +7,7 @@ use poem_openapi::types::Example;
 use poem_openapi::{ApiRequest, ApiResponse, Object, OpenApi};
 use serde_json::{Value, json};
 
-use super::Tags;
+use super::routes::{Served, Tags};
 use super::caller::{self, ClientBasic, EitherCaller};
 use super::form::{FromPairs, OAuthForm};
 use super::json::StrictJson;
@@ -26,7 +25,7 @@ use crate::oauth::reject::Reject;
 /// The protocol's endpoints.
 pub struct TokenApi {
     /// The server.
-    pub app: Arc<App>,
+    pub app: Served,
 }
 
 /// A token request. Which parameters it needs depends on `grant_type`.
@@ -312,7 +311,7 @@ impl TokenApi {
             }
             RevokeRequest::Json(body) => {
                 let snapshot = self.app.policies.current();
-                let caller = flow_caller::bearer(&self.app, &ask, &snapshot, either.bearer.token()?)?;
+                let caller = flow_caller::bearer(&self.app, &ask, &snapshot, either.bearer.token()?).await?;
                 let revoked = access_tokens::revoke(&self.app, &ask, &caller, &body.0.jti).await?;
                 Ok(RevokeResponse::Revoked(Json(RevokedBody { revoked })))
             }

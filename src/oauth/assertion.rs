@@ -73,6 +73,15 @@ pub struct VerifiedAssertion {
 /// (RFC 6749 §5.2) and repeat nothing of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AssertionError {
+    /// `iss`, or `sub` in the plugin's shape, names no client that may use this grant.
+    #[error("the issuer of the assertion is not a client that may use it")]
+    UnknownIssuer,
+    /// Made for client authentication (attack row G12).
+    #[error("a client authentication assertion is no authorization grant")]
+    WrongUse,
+    /// Used before (RFC 7523 §3, attack row G9).
+    #[error("the assertion was used before")]
+    Replayed,
     /// More than 16 kB.
     #[error("the assertion is longer than 16 kB")]
     TooLong,

@@ -26,6 +26,8 @@ pub struct ClientFilter {
     pub origin: Option<String>,
     /// One of these client ids.
     pub ids: Option<Vec<String>>,
+    /// Of the clients of files, only these: rows of files that are gone stay, but name no client.
+    pub files: Option<Vec<String>>,
 }
 
 /// A column that clients can be sorted by.
@@ -120,6 +122,9 @@ macro_rules! matching {
         }
         if let Some(ids) = &filter.ids {
             query = query.filter(clients::client_id.eq_any(ids));
+        }
+        if let Some(files) = &filter.files {
+            query = query.filter(clients::origin.eq(ORIGIN_DATABASE).or(clients::client_id.eq_any(files)));
         }
         if let Some(words) = &filter.search {
             let pattern = containing(words);

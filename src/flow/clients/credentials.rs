@@ -12,7 +12,7 @@ use crate::oauth::client::{Client, ClientAuth, ClientType};
 use crate::oauth::grant::GrantType;
 use crate::oauth::jwk::PublicKeys;
 use crate::oauth::reject::{Fault, Reject, Stop};
-use crate::oauth::secret::{Kind, Secret};
+use crate::oauth::secret::{Kind, Secret, SecretHash};
 use crate::policy::admin;
 use crate::store::ClientChange;
 
@@ -40,8 +40,8 @@ impl std::fmt::Debug for PrivateKey {
 }
 
 impl Credentials {
-    pub(super) fn secret_hash(&self) -> Option<Vec<u8>> {
-        self.secret.as_ref().map(|secret| secret.hash().0.to_vec())
+    pub(super) fn secret_hash(&self) -> Option<SecretHash> {
+        self.secret.as_ref().map(Secret::hash)
     }
 }
 
@@ -118,14 +118,8 @@ pub async fn rotate_secret(
         return Err(Reject::Field("grace", "is at most 86400 seconds".to_owned()).into());
     }
     let secret = clock::new_secret(Kind::ClientSecret)?;
-    let graced = grace_s > 0;
-    let change = ClientChange {
-        secret_hash: Some(Some(secret.hash().0.to_vec())),
-        old_secret_hash: Some(state.row.secret_hash.clone().filter(|_| graced)),
-        old_secret_until: Some(graced.then(|| ask.now_ms + grace_s as i64 * 1_000)),
-        ..ClientChange::default()
-    };
-    app.store.update_client(&state.row.document_id, change, ask.now_ms).await?;
+    let until = (grace_s > 0).then(|| ask.now_ms + grace_s as i64 * 1_000);
+    app.store.rotate_secret(&state.row.document_id, secret.hash(), until, ask.now_ms).await?;
     app.freshness.clients_changed();
     let detail = serde_json::json!({ "grace": grace_s });
     caller::audit(app, ask, caller, &permit, &state.row.client_id, detail).await?;
@@ -151,9 +145,12 @@ pub async fn regenerate_keypair(
         return Err(Reject::Conflict("the client's keys stand in its document; change them there".into()).into());
     }
     let pair = new_keypair(app).await?;
-    let change =
-        ClientChange { jwks: Some(Some(pair.keys.to_jwks().to_string())), ..ClientChange::default() };
-    app.store.update_client(&state.row.document_id, change, ask.now_ms).await?;
+    let change = ClientChange {
+        jwks: Some(Some(pair.keys.to_jwks().to_string())),
+        updated_at: ask.now_ms,
+        ..ClientChange::default()
+    };
+    app.store.update_client(&state.row.document_id, change).await?;
     app.freshness.clients_changed();
     caller::audit(app, ask, caller, &permit, &state.row.client_id, serde_json::json!({})).await?;
     let credentials = Credentials {

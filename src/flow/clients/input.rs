@@ -61,12 +61,12 @@ impl ClientInput {
     }
 
     /// The document of a new client.
-    pub(super) fn document(&self, app: &App) -> Result<ClientDocument, Stop> {
+    pub(super) async fn document(&self, app: &App) -> Result<ClientDocument, Stop> {
         let kind = self.client_type.ok_or_else(|| missing("clientType", "is CONFIDENTIAL or PUBLIC"))?;
         if self.name.as_deref().is_none_or(|name| name.trim().is_empty()) {
             return Err(missing("name", "is required").into());
         }
-        let mut document = self.changed(app, ClientDocument::new(kind))?;
+        let mut document = self.changed(app, ClientDocument::new(kind)).await?;
         document.active = self.active.unwrap_or(true);
         // Pinned from the start, so that a later default cannot change how the client authenticates.
         document.auth = Some(self.auth.unwrap_or(match kind {
@@ -86,7 +86,7 @@ impl ClientInput {
     }
 
     /// A document with what the request says changed in it.
-    pub(super) fn changed(&self, app: &App, mut document: ClientDocument) -> Result<ClientDocument, Stop> {
+    pub(super) async fn changed(&self, app: &App, mut document: ClientDocument) -> Result<ClientDocument, Stop> {
         if self.client_type.is_some_and(|kind| kind != document.kind) {
             return Err(missing("clientType", "cannot change; make a new client").into());
         }
@@ -94,7 +94,7 @@ impl ClientInput {
             document.name = Some(checked_name(name)?);
         }
         if let Some(user) = &self.user {
-            let owner = app.user_named(user)?.ok_or_else(|| missing("user", "is no user"))?;
+            let owner = app.user_named(user).await?.ok_or_else(|| missing("user", "is no user"))?;
             document.owner = Some(owner.id.as_ref().to_owned());
         }
         // The row's flag turns a client off and on; its document says only what it was made as.

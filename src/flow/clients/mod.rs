@@ -33,7 +33,7 @@ pub async fn list(
     let snapshot = app.policies.current();
     caller::permitted(ask, &snapshot, caller, admin::CLIENT_READ, AdminResource::Server)?;
     // Rows of files that are gone are kept for their history, but the clients are unknown.
-    filter.files = snapshot.clients().map(|client| client.id.as_str().to_owned()).collect();
+    filter.files = Some(snapshot.clients().map(|client| client.id.as_str().to_owned()).collect());
     let listed = app.store.list_clients(filter, sort, page).await?;
     let mut rows = Vec::with_capacity(listed.rows.len());
     for row in listed.rows {
@@ -83,7 +83,7 @@ async fn find(app: &App, snapshot: &Arc<Snapshot>, name: &str) -> Result<Option<
     }
     let row = match app.store.client_by_document(name).await? {
         Some(row) => row,
-        None => match app.store.client(name)? {
+        None => match app.store.client(name).await? {
             Some(row) => row,
             None => return Ok(None),
         },
@@ -110,7 +110,7 @@ pub async fn create(
     }
     let id = ClientId::parse(&clock::new_client_id()?)
         .ok_or_else(|| Fault::Keys("made an unusable client id".to_owned()))?;
-    let document = input.document(app)?;
+    let document = input.document(app).await?;
     let client = snapshot.parse_client(&id, &document, ParseMode::Strict).map_err(input::problems)?;
     input::check_held_scopes(ask, &snapshot, caller, &client.scopes, &[])?;
     let (credentials, keys) = credentials::for_new(app, &client, &input).await?;
@@ -158,14 +158,15 @@ async fn create_file(
     ask: &Ask,
 ) -> Result<(), Stop> {
     put_in_force(app, snapshot, id, Some(document.clone()), None).await?;
-    let stored = app.store.client(id.as_str())?.ok_or(Reject::NotFound("client"))?;
+    let stored = app.store.client(id.as_str()).await?.ok_or(Reject::NotFound("client"))?;
     let change = ClientChange {
         secret_hash: Some(row.secret_hash),
         jwks: Some(row.jwks),
         meta: Some(row.meta),
+        updated_at: ask.now_ms,
         ..ClientChange::default()
     };
-    app.store.update_client(&stored.document_id, change, ask.now_ms).await?;
+    app.store.update_client(&stored.document_id, change).await?;
     Ok(())
 }
 
@@ -208,13 +209,14 @@ pub async fn update(
     let snapshot = app.policies.current();
     let (state, permit) = permitted(app, ask, &snapshot, caller, admin::CLIENT_UPDATE, name).await?;
     let before = document_of(&snapshot, &state)?;
-    let mut change = ClientChange { active: input.active, ..ClientChange::default() };
+    let mut change =
+        ClientChange { active: input.active, updated_at: ask.now_ms, ..ClientChange::default() };
     if !input.only_activity() {
         let managed_here = !state.is_file() || before.managed_by.is_some();
         if !managed_here {
             return Err(git_manages(&snapshot, &state));
         }
-        let document = input.changed(app, before.clone())?;
+        let document = input.changed(app, before.clone()).await?;
         let client =
             snapshot.parse_client(&state.client.id, &document, ParseMode::Strict).map_err(input::problems)?;
         input::check_held_scopes(ask, &snapshot, caller, &client.scopes, &state.client.scopes)?;
@@ -229,7 +231,7 @@ pub async fn update(
             change.document = Some(Some(serde_json::to_string(&document).unwrap_or_default()));
         }
     }
-    app.store.update_client(&state.row.document_id, change, ask.now_ms).await?;
+    app.store.update_client(&state.row.document_id, change).await?;
     app.freshness.clients_changed();
     let now = app.policies.current();
     let after = find(app, &now, &state.row.client_id).await?.ok_or(Reject::NotFound("client"))?;
@@ -255,7 +257,7 @@ pub async fn delete(app: &Arc<App>, ask: &Ask, caller: &Caller, name: &str) -> R
         }
         put_in_force(app, &snapshot, &state.client.id, None, Some(before.clone())).await?;
     }
-    app.store.delete_client(&state.row.document_id).await?;
+    app.store.delete_client(&state.row.document_id, ask.now_ms).await?;
     app.freshness.clients_changed();
     let detail = serde_json::json!({ "before": before });
     caller::audit(app, ask, caller, &permit, &state.row.client_id, detail).await?;

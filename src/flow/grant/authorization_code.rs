@@ -24,13 +24,13 @@ pub(super) async fn redeem(app: &App, ask: &Ask, request: &GrantRequest) -> Resu
     // 2. The code is this client's, unused and young enough.
     let presented = request.code.as_deref().ok_or(Reject::Missing("code"))?;
     let hash = SecretHash::of(presented);
-    let code = app.store.code(&hash.0)?.ok_or(Reject::Code(CodeProblem::Unknown))?;
+    let code = app.store.code(hash).await?.ok_or(Reject::Code(CodeProblem::Unknown))?;
     if code.client_id != client.client.id.as_str() {
         // Another client's try must not hurt the code's owner (attack row E2).
         return Err(Reject::Code(CodeProblem::OtherClient).into());
     }
     if code.used_at.is_some() {
-        return Err(replayed(app, ask, &hash, &code).await);
+        return Err(replayed(app, ask, hash, &code).await);
     }
     if code.expires_at <= ask.now_ms {
         return Err(Reject::Code(CodeProblem::Expired).into());
@@ -39,12 +39,12 @@ pub(super) async fn redeem(app: &App, ask: &Ask, request: &GrantRequest) -> Resu
     check_redirect(request, &code)?;
     // 4. The verifier belongs to the challenge; a wrong one burns the code (attack rows D-2, D-8).
     if let Err(problem) = check_verifier(request.code_verifier.as_deref(), &code)? {
-        app.store.burn_code(&hash.0, ask.now_ms).await?;
+        app.store.burn_code(hash, ask.now_ms).await?;
         return Err(Reject::Verifier(problem).into());
     }
     // 5. The policy decides with the user and client of now (attack row E11).
-    let user = app.user(&code.user_id)?.ok_or(Reject::UserRefused)?.user;
-    check_consent(app, &code)?;
+    let user = app.user(&code.user_id).await?.ok_or(Reject::UserRefused)?.user;
+    check_consent(app, &code).await?;
     let facts = facts_now(app, ask, &client, &code)?;
     let scopes = scope::parse_list(&code.scopes).map_err(|_| inconsistent("scopes of a code"))?;
     let question = GrantQuestion {
@@ -56,25 +56,20 @@ pub(super) async fn redeem(app: &App, ask: &Ask, request: &GrantRequest) -> Resu
     };
     let permit = snapshot.issue_token(&question, asked(Some(&scopes)), on_denied(app))?;
     // 6. Sign, then redeem the code and keep the token in one transaction.
-    let (signed, row) = sign(app, ask.now_ms, &permit, &facts, code.auth_time, Some(hash.0.to_vec()))?;
+    let (signed, row) = sign(app, ask.now_ms, &permit, &facts, code.auth_time, Some(hash))?;
     let jti = row.jti.clone();
-    match app.store.redeem(&hash.0, ask.now_ms, row).await? {
+    match app.store.redeem(hash, ask.now_ms, row).await? {
         Redeemed::Now => Ok(issued(app, ask, &permit, signed, &jti)),
-        Redeemed::Before { .. } => Err(replayed(app, ask, &hash, &code).await),
+        Redeemed::Before { .. } => Err(replayed(app, ask, hash, &code).await),
     }
 }
 
 /// A second use revokes what the first produced (RFC 6749 §4.1.2).
-async fn replayed(app: &App, ask: &Ask, hash: &SecretHash, code: &CodeRow) -> Stop {
-    match app.store.revoke_by_code(&hash.0, ask.now_ms).await {
+async fn replayed(app: &App, ask: &Ask, hash: SecretHash, code: &CodeRow) -> Stop {
+    match app.store.revoke_by_code(hash, ask.now_ms).await {
         Err(fault) => fault.into(),
-        Ok(revoked) => {
-            Event::new("code.replayed", &ask.request_id)
-                .ip(ask.ip)
-                .client(Some(&code.client_id))
-                .user(Some(&code.user_id))
-                .count(revoked)
-                .emit();
+        Ok(_) => {
+            Event::CodeReused { client: &code.client_id, ip: ask.ip }.emit();
             Reject::Code(CodeProblem::Used).into()
         }
     }
@@ -109,8 +104,8 @@ fn check_verifier(verifier: Option<&str>, code: &CodeRow) -> Result<Result<(), V
 }
 
 /// A withdrawn consent also takes the codes that are still out.
-fn check_consent(app: &App, code: &CodeRow) -> Result<(), Stop> {
-    match app.store.consent(&code.user_id, &code.client_id)? {
+async fn check_consent(app: &App, code: &CodeRow) -> Result<(), Stop> {
+    match app.store.consent(&code.user_id, &code.client_id).await? {
         Some(_) => Ok(()),
         None => Err(Reject::Code(CodeProblem::Withdrawn).into()),
     }

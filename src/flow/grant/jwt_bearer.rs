@@ -22,13 +22,13 @@ pub(super) async fn exchange(app: &App, ask: &Ask, request: &GrantRequest) -> Re
     // 1. The assertion names the client whose keys may verify it.
     let text = request.assertion.as_deref().ok_or(Reject::Missing("assertion"))?;
     let unverified = UnverifiedAssertion::parse(text).map_err(Reject::Assertion)?;
-    let client = named_client(app, &snapshot, &unverified)?;
+    let client = named_client(app, &snapshot, &unverified).await?;
     // 2. Credentials that are sent as well must be right; some clients must send them.
     check_credentials(app, ask, &snapshot, request, &client).await?;
     // 3. Signature, lifetime and audience (RFC 7523 §3).
     let assertion = verify(app, ask, unverified, &client)?;
     // 4. Whom the token is for.
-    let user = subject(app, &client, &assertion)?;
+    let user = subject(app, &client, &assertion).await?;
     // 5. The policy decides.
     let scopes = wanted(request.scope.as_deref(), assertion.scope.as_deref())?;
     let facts = GrantFacts {
@@ -49,8 +49,8 @@ pub(super) async fn exchange(app: &App, ask: &Ask, request: &GrantRequest) -> Re
     let jti = row.jti.clone();
     let remember = AssertionUse {
         issuer: client.client.id.as_str().to_owned(),
+        expires_at: assertion.remember_until_ms(),
         replay_key: assertion.replay_key,
-        expires_at: assertion.expires_ms + SKEW_S as i64 * 1_000,
     };
     match app.store.insert_token_with_assertion(row, remember).await? {
         Inserted::Now => Ok(issued(app, ask, &permit, signed, &jti)),
@@ -59,7 +59,7 @@ pub(super) async fn exchange(app: &App, ask: &Ask, request: &GrantRequest) -> Re
 }
 
 /// `iss` names the client in RFC 7523's shape, `sub` in the plugin's; the client's document says which.
-fn named_client(
+async fn named_client(
     app: &App,
     snapshot: &Arc<Snapshot>,
     assertion: &UnverifiedAssertion,
@@ -70,7 +70,7 @@ fn named_client(
     ];
     for (name, style) in candidates {
         let Some(id) = ClientId::parse(name) else { continue };
-        if let Some(state) = app.client(snapshot, &id)?
+        if let Some(state) = app.client(snapshot, &id).await?
             && state.client.assertion_style == style
         {
             return Ok(state);
@@ -109,9 +109,6 @@ fn verify(
     assertion: UnverifiedAssertion,
     client: &ClientState,
 ) -> Result<VerifiedAssertion, Stop> {
-    if assertion.is_client_authentication() {
-        return Err(Reject::Assertion(AssertionError::Type).into());
-    }
     let endpoints = app.token_endpoints();
     let mut audiences = vec![app.public.issuer(), app.audience()];
     audiences.extend(endpoints.iter().map(String::as_str));
@@ -125,12 +122,16 @@ fn verify(
         // The plugin's assertions have no jti: their own hash is the replay key (design §6).
         require_jti: client.client.assertion_style == AssertionStyle::Rfc7523,
     };
-    Ok(assertion.verify(&client.keys, &expectation).map_err(Reject::Assertion)?)
+    let verified = assertion.verify(&client.keys, &expectation).map_err(Reject::Assertion)?;
+    if verified.client_authentication {
+        return Err(Reject::Assertion(AssertionError::WrongUse).into());
+    }
+    Ok(verified)
 }
 
 /// The user behind the token; none for a machine token. Whether the client may act for the user
 /// is the policy's to say.
-fn subject(
+async fn subject(
     app: &App,
     client: &ClientState,
     assertion: &VerifiedAssertion,
@@ -140,7 +141,7 @@ fn subject(
         AssertionStyle::Rfc7523 => &assertion.subject,
         AssertionStyle::Owner => &assertion.issuer,
     };
-    match app.user_named(name)? {
+    match app.user_named(name).await? {
         Some(user) => Ok(Some(user)),
         None => Err(Reject::UserRefused.into()),
     }

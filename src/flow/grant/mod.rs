@@ -11,10 +11,11 @@ use super::authenticate::ClientCredentials;
 use crate::app::App;
 use crate::app::clock;
 use crate::keys::{AccessClaims, SignedToken};
-use crate::oauth::client::Client;
+use crate::oauth::client::{Client, is_name};
 use crate::oauth::grant::GrantType;
 use crate::oauth::reject::{Reject, Stop};
 use crate::oauth::scope::{self, Scope};
+use crate::oauth::secret::SecretHash;
 use crate::policy::permit::{IssueToken, Permit};
 use crate::policy::{GrantFacts, OnDenied, Requested};
 use crate::store::NewToken;
@@ -78,13 +79,12 @@ fn refused(app: &App, ask: &Ask, request: &GrantRequest, grant: &'static str, st
     };
     match stop {
         Stop::Reject(reject) => {
-            app.metrics.token_refused(grant, &reject.wire().error);
-            Event::new("token.refused", &ask.request_id).ip(ask.ip).client(client).reject(reject).emit();
+            app.metrics.token_denied(grant, &reject.wire().error);
+            // A name that nobody checked may be anything, a secret in the wrong field included.
+            let client = client.filter(|name| is_name(name));
+            Event::TokenRefused { client, grant: Some(grant), reject, ip: ask.ip }.emit();
         }
-        Stop::Fault(fault) => {
-            app.metrics.token_refused(grant, "server_error");
-            Event::new("token.refused", &ask.request_id).ip(ask.ip).client(client).fault(fault).emit();
-        }
+        Stop::Fault(_) => app.metrics.token_denied(grant, "server_error"),
     }
 }
 
@@ -129,7 +129,7 @@ fn sign(
     permit: &Permit<IssueToken>,
     facts: &GrantFacts,
     auth_time_ms: Option<i64>,
-    code_hash: Option<Vec<u8>>,
+    code_hash: Option<SecretHash>,
 ) -> Result<(SignedToken, NewToken), Stop> {
     let claims = AccessClaims {
         issuer: app.public.issuer().to_owned(),
@@ -142,7 +142,7 @@ fn sign(
     let row = NewToken {
         jti: claims.jti,
         document_id: clock::new_id()?,
-        token_hash: signed.hash.0.to_vec(),
+        token_hash: signed.hash,
         kid: signed.kid.clone(),
         client_id: permitted.client.as_str().to_owned(),
         user_id: permitted.user.as_deref().map(ToOwned::to_owned),
@@ -171,14 +171,15 @@ fn issued(app: &App, ask: &Ask, permit: &Permit<IssueToken>, token: SignedToken,
     app.metrics.token_issued(permitted.grant.short(), app.key_ring().alg().name());
     app.last_used.client(permitted.client.as_str(), ask.now_ms);
     let scope = scope::join(&permitted.scopes);
-    Event::new("token.issued", &ask.request_id)
-        .ip(ask.ip)
-        .client(Some(permitted.client.as_str()))
-        .user(permitted.user.as_deref())
-        .jti(jti)
-        .scope(&scope)
-        .revision(&permitted.revision)
-        .policies(&permitted.policies)
-        .emit();
+    Event::TokenIssued {
+        client: permitted.client.as_str(),
+        user: permitted.user.as_deref(),
+        grant: permitted.grant.short(),
+        jti,
+        scope: &scope,
+        kid: &token.kid,
+        revision: &permitted.revision,
+    }
+    .emit();
     TokenAnswer { access_token: token.token, expires_in: permitted.ttl_s, scope }
 }
