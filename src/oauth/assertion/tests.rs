@@ -1,7 +1,5 @@
 //! What assertions must say. Rows are those of the attack catalogue.
 
-mod hostile;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::aws_lc;
@@ -15,6 +13,8 @@ macro_rules! fixture {
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/keys/", $name))
     };
 }
+
+mod hostile;
 
 const NOW: i64 = 1_800_000_000;
 const ISSUER: &str = "https://as.example";
