@@ -69,3 +69,19 @@ impl JwtSigner for Rs256 {
         Algorithm::RS256
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_parsed_once() {
+        let pem = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/keys/rsa-b.pem"));
+        let key = EncodingKey::from_rsa_pem(pem).unwrap();
+        let first = parsed(key.as_bytes()).unwrap();
+        assert!(Arc::ptr_eq(&first, &parsed(key.as_bytes()).unwrap()));
+        assert!(parsed(b"no key").is_err());
+        let hmac = EncodingKey::from_secret(key.as_bytes());
+        assert!(signer(&Algorithm::RS256, &hmac).is_err(), "a secret is no RSA key");
+    }
+}

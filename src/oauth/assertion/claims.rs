@@ -69,7 +69,7 @@ fn date(claims: &Map<String, Value>, claim: &'static str) -> Result<Option<i64>,
         Value::Number(number) => match (number.as_u64(), number.as_f64()) {
             (Some(seconds), _) => (seconds <= LAST_SECOND).then(|| seconds * 1000),
             (None, Some(seconds)) => {
-                (0.0..=LAST_SECOND as f64).contains(&seconds).then(|| (seconds * 1000.0) as u64)
+                (0.0..=LAST_SECOND as f64).contains(&seconds).then_some((seconds * 1000.0) as u64)
             }
             (None, None) => None,
         },

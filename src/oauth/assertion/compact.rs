@@ -114,3 +114,61 @@ impl fmt::Debug for Compact {
         f.write_str("Compact(***)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::jwk::PublicKeys;
+
+    /// The claims of RFC 7515 §A.2.1 and §A.3.1.
+    const CLAIMS: &str =
+        "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+
+    fn holds(jwk: &str, header: &str, claims: &str, signature: &str) -> bool {
+        let keys = PublicKeys::parse(jwk).unwrap();
+        let key = keys.iter().next().unwrap();
+        let (header, claims) = (header.to_owned(), claims.to_owned());
+        let compact = Compact {
+            header: Map::new(),
+            claims: Map::new(),
+            signed: format!("{header}.{claims}"),
+            signature: decode(signature).unwrap(),
+        };
+        compact.signature_holds(key.alg.algorithm(), key.decoding())
+    }
+
+    #[test]
+    fn rfc_7515_a2_rs256() {
+        let jwk = r#"{"kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}"#;
+        let signature = "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+        let header = "eyJhbGciOiJSUzI1NiJ9";
+        assert!(holds(jwk, header, CLAIMS, signature));
+        assert!(!holds(jwk, header, &CLAIMS.replace("joe", "jim").replace("eyJp", "eyJq"), signature));
+        assert!(Compact::parse(&format!("{header}.{CLAIMS}.{signature}")).is_ok());
+    }
+
+    #[test]
+    fn rfc_7515_a3_es256() {
+        let jwk = r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#;
+        let signature =
+            "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+        assert!(holds(jwk, "eyJhbGciOiJFUzI1NiJ9", CLAIMS, signature));
+        assert!(!holds(jwk, "eyJhbGciOiJFUzI1NiJ8", CLAIMS, signature));
+    }
+
+    #[test]
+    fn rfc_8037_a4_eddsa() {
+        let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        let signature =
+            "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+        let claims = "RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+        assert!(holds(jwk, "eyJhbGciOiJFZERTQSJ9", claims, signature));
+        assert!(!holds(jwk, "eyJhbGciOiJFZERTQSJ9", CLAIMS, signature));
+    }
+
+    #[test]
+    fn a_token_never_shows_in_debug() {
+        let text = format!("eyJhbGciOiJFUzI1NiJ9.{CLAIMS}.AAAA");
+        assert_eq!(format!("{:?}", Compact::parse(&text).unwrap()), "Compact(***)");
+    }
+}

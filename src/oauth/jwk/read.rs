@@ -212,7 +212,7 @@ fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), KeyError> {
 }
 
 /// The points of small order, as y coordinates: with such a "key" anybody can write valid signatures.
-const SMALL_ORDER: [[u8; 32]; 7] = [
+pub(super) const SMALL_ORDER: [[u8; 32]; 7] = [
     [0; 32],
     edge(1, 0, 0),
     [
