@@ -330,9 +330,9 @@ impl<E> Guard<E> {
         let millis = took.as_secs_f64() * 1e3;
         let method = seen.method.as_str();
         if self.settings.any_host.iter().take(3).any(|probe| probe == &seen.path) {
-            tracing::debug!(event = "http.request", method, route, status, ms = millis, ip = %seen.ip);
+            tracing::debug!(target: "grantwood::request", event = "http.request", method, route, status, ms = millis, ip = %seen.ip);
         } else {
-            tracing::info!(event = "http.request", method, route, status, ms = millis, ip = %seen.ip);
+            tracing::info!(target: "grantwood::request", event = "http.request", method, route, status, ms = millis, ip = %seen.ip);
         }
     }
 }

@@ -25,4 +25,6 @@ pub mod server;
 pub mod wire;
 
 #[cfg(test)]
+mod problem_tests;
+#[cfg(test)]
 mod socket_tests;
