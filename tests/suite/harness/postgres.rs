@@ -46,6 +46,14 @@ impl Cluster {
         text(&output.stdout).lines().map(str::to_owned).collect()
     }
 
+    /// Everything in a database, as `pg_dump` writes it.
+    pub fn dump(&self, url: &str) -> String {
+        let output =
+            Command::new(self.programs.join("pg_dump")).args(["-d", url]).output().expect("pg_dump runs");
+        assert!(output.status.success(), "pg_dump: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
     /// Stops the cluster at once, as a lost machine would; [`Cluster::resume`] brings it back.
     pub fn interrupt(&self) {
         let stopped = self.ctl(&["-m", "immediate", "-w", "stop"]);
