@@ -2,7 +2,7 @@
 
 use crate::harness::check::{is_inactive, is_oauth_error};
 use crate::harness::fixtures::NewClient;
-use crate::harness::{Authorization, Pkce, Server, scope};
+use crate::harness::{Authorization, Pkce, scope};
 
 on_both! {
     /// D-1: no challenge, no code, for public and confidential clients alike.

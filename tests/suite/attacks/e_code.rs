@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::check::is_oauth_error;
-use crate::harness::{Authorization, Backend, Options, Server, backend, jwt, scope};
+use crate::harness::{Authorization, Backend, Options, backend, jwt, scope};
 
 on_both! {
     /// E1: a second use is refused and takes back what the first one gave.
