@@ -1,1 +1,106 @@
+//! Races: what may happen once happens once, however many ask at the same moment (E3, E4, G9).
 
+use std::sync::Barrier;
+
+use crate::harness::client::Reply;
+use crate::harness::{Authorization, Backend, Http, Options, Pkce, Server, backend, scope};
+
+/// How many ask at once.
+const STORM: usize = 50;
+
+/// Sends the same request from many threads at one moment, in turn to each of the replicas.
+fn storm(replicas: &[&Server], send: impl Fn(&Server) -> Reply + Sync) -> Vec<Reply> {
+    let barrier = Barrier::new(STORM);
+    std::thread::scope(|threads| {
+        let running: Vec<_> = (0..STORM)
+            .map(|number| {
+                let (server, barrier, send) = (replicas[number % replicas.len()], &barrier, &send);
+                threads.spawn(move || {
+                    // A warm connection, so that the requests and not the handshakes meet.
+                    Http::get(server.url("/healthz")).send();
+                    barrier.wait();
+                    send(server)
+                })
+            })
+            .collect();
+        running.into_iter().map(|thread| thread.join().expect("an answer")).collect()
+    })
+}
+
+/// Exactly one success; every other answer a proper refusal.
+#[track_caller]
+fn exactly_one(replies: &[Reply]) -> String {
+    let winners: Vec<&Reply> = replies.iter().filter(|reply| reply.status == 200).collect();
+    for reply in replies.iter().filter(|reply| reply.status != 200) {
+        crate::harness::check::is_oauth_error(reply, 400, &["invalid_grant"]);
+    }
+    assert_eq!(winners.len(), 1, "{} successes of {}", winners.len(), replies.len());
+    winners[0].access_token()
+}
+
+fn code_storm(replicas: &[&Server]) {
+    let server = replicas[0];
+    let client = server.public_client(&[]);
+    let pkce = Pkce::s256();
+    let code = Authorization::of(&client).scopes(&[scope::FIND]).pkce(&pkce).code(server, server.admin());
+    let token = exactly_one(&storm(replicas, |server| server.redeem(&client, &code, &pkce)));
+    // E1, D18: the replays took it back.
+    let observer = server.confidential_client(&[]);
+    assert!(!server.is_active(&observer, &token));
+}
+
+fn assertion_storm(replicas: &[&Server]) {
+    let server = replicas[0];
+    let client = server.jwt_client(&[]);
+    let assertion = client.assertion(server).sign();
+    let token = exactly_one(&storm(replicas, |server| server.present(&assertion)));
+    assert!(server.is_active(&client, &token), "the winner's token works");
+}
+
+on_both! {
+    /// E3, D18: one code, fifty redemptions, one success.
+    fn e03_one_code_fifty_times(server: &Server) {
+        code_storm(&[server]);
+    }
+
+    /// G9: one assertion, fifty presentations, one success.
+    fn g09_one_assertion_fifty_times(server: &Server) {
+        assertion_storm(&[server]);
+    }
+
+    /// E4: after the race the client is disabled: nothing of it lives.
+    fn e04_a_race_and_then_the_client_is_disabled(server: &Server) {
+        let (client, observer) = (server.jwt_client(&[]), server.confidential_client(&[]));
+        let assertion = client.assertion(server).sign();
+        let token = exactly_one(&storm(&[server], |server| server.present(&assertion)));
+        server.update_client(&client, &serde_json::json!({ "active": false })).ok();
+        assert!(!server.is_active(&observer, &token));
+    }
+}
+
+/// E3, G9: the same across two replicas on one PostgreSQL, and revocation is seen on both (I8).
+#[test]
+fn two_replicas_on_postgresql() {
+    backend::run_alone(Backend::Postgres, Options::default(), |one| {
+        let two = one.replica();
+        let replicas = [one, &two];
+        let client = one.jwt_client(&[]);
+        crate::harness::eventually("the replica knows the client", crate::harness::BOUND, || {
+            two.present(&client.assertion(one).sign()).status == 200
+        });
+        assertion_storm_of(&replicas, &client);
+        code_storm(&replicas);
+        let token = one.machine_token(&client, scope::FIND);
+        assert!(two.is_active(&client, &token));
+        two.revoke(&client, &token).ok();
+        assert!(!one.is_active(&client, &token), "revocation is read from the database");
+    });
+}
+
+fn assertion_storm_of(replicas: &[&Server], client: &crate::harness::Client) {
+    let assertion = client.assertion(replicas[0]).sign();
+    exactly_one(&storm(replicas, |server| server.present(&assertion)));
+    let other = client.assertion(replicas[0]).sign();
+    replicas[0].present(&other).access_token();
+    assert_eq!(replicas[1].present(&other).error(), "invalid_grant", "refused on the other replica too");
+}

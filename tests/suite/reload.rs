@@ -1,1 +1,222 @@
+//! Hot reload: an edit counts within a second, a broken one changes nothing but the status (Y2, Y6, F9).
 
+use std::path::PathBuf;
+
+use crate::harness::{BOUND, Backend, Client, Options, Server, backend, eventually, keys, policies, scope};
+
+/// The client whose document the stories edit.
+const ID: &str = "suite_reloaded";
+
+fn document(scopes: &[&str]) -> String {
+    let list: String = scopes.iter().map(|scope| format!("  - {scope}\n")).collect();
+    format!(
+        "name: Reloaded\ntype: confidential\ngrants: [jwt-bearer]\nauth: private_key_jwt\n\
+         public_keys: [keys/suite.pem]\nscopes:\n{list}"
+    )
+}
+
+fn client() -> Client {
+    Client {
+        id: ID.to_owned(),
+        document_id: String::new(),
+        secret: None,
+        key: Some(keys::CLIENT),
+        redirect_uri: String::new(),
+        by_key: true,
+    }
+}
+
+fn path(server: &Server, name: &str) -> PathBuf {
+    server.policies().join(name)
+}
+
+fn edit(server: &Server, name: &str, content: &str) {
+    policies::write(&path(server, name), content);
+}
+
+/// The scopes that a fresh token gets, or the error.
+fn granted(server: &Server) -> String {
+    let reply = server.present(&client().assertion(server).sign());
+    if reply.status == 200 { reply.scopes().join(" ") } else { reply.error() }
+}
+
+/// The scopes that a live token has now, or nothing when it is inactive.
+fn lives(server: &Server, token: &str) -> String {
+    let body = server.introspect(&client(), token).ok().json();
+    body["scope"].as_str().unwrap_or_default().to_owned()
+}
+
+fn becomes(what: &str, ask: impl Fn() -> String, expected: &str) {
+    eventually(&format!("{what} becomes {expected:?}"), BOUND, || ask() == expected);
+}
+
+fn alone(kind: Backend, story: impl FnOnce(&Server)) {
+    let content = document(&[scope::FIND, scope::FIND_ONE]);
+    backend::run_alone(kind, Options::default().document(&format!("clients/{ID}.yaml"), &content), story);
+}
+
+/// A client's document: the next decision and the next introspection of a live token.
+#[test]
+fn a_clients_document() {
+    for kind in Backend::present() {
+        alone(kind, |server| {
+            let both = format!("{} {}", scope::FIND, scope::FIND_ONE);
+            assert_eq!(granted(server), both);
+            let token = server.machine_token(&client(), &both);
+            edit(server, &format!("clients/{ID}.yaml"), &document(&[scope::FIND]));
+            becomes("the grant", || granted(server), scope::FIND);
+            becomes("the live token", || lives(server, &token), scope::FIND);
+            edit(server, &format!("clients/{ID}.yaml"), &document(&[scope::FIND, scope::FIND_ONE]));
+            becomes("the grant", || granted(server), &both);
+            std::fs::remove_file(path(server, &format!("clients/{ID}.yaml"))).expect("removed");
+            becomes("the grant without a document", || granted(server), "invalid_grant");
+        });
+    }
+}
+
+/// The ceiling: a scope that leaves it leaves every token.
+#[test]
+fn the_global_document() {
+    alone(Backend::Sqlite, |server| {
+        let token = server.machine_token(&client(), &format!("{} {}", scope::FIND, scope::FIND_ONE));
+        let original = std::fs::read_to_string(path(server, "global.yaml")).expect("global.yaml");
+        edit(server, "global.yaml", &format!("scopes:\n  - {}\n", scope::FIND));
+        becomes("the grant", || granted(server), scope::FIND);
+        becomes("the live token", || lives(server, &token), scope::FIND);
+        edit(server, "global.yaml", &original);
+        becomes("the live token again", || lives(server, &token).len().to_string(), "43");
+    });
+}
+
+/// Y6: a hand-written rule applies when it comes and no longer when it goes.
+#[test]
+fn y06_a_rule_comes_and_goes() {
+    alone(Backend::Sqlite, |server| {
+        let token = server.machine_token(&client(), scope::FIND);
+        let rule = format!(
+            "@id(\"suite.no\")\nforbid (\n  principal == Client::\"{ID}\",\n  action in Action::\"grant\",\n  resource\n);\n"
+        );
+        edit(server, "rules/suite.cedar", &rule);
+        becomes("the live token", || lives(server, &token), "");
+        assert_ne!(server.present(&client().assertion(server).sign()).status, 200);
+        std::fs::rename(path(server, "rules/suite.cedar"), path(server, "rules/renamed.cedar")).expect("renamed");
+        std::thread::sleep(BOUND);
+        assert_eq!(lives(server, &token), "", "a renamed rule still applies");
+        std::fs::remove_file(path(server, "rules/renamed.cedar")).expect("removed");
+        becomes("the live token without the rule", || lives(server, &token), scope::FIND);
+    });
+}
+
+/// Y2, F9: what breaks the set is held back and shown; what was in force stays in force.
+#[test]
+fn y02_broken_edits_change_nothing_but_the_status() {
+    let file = format!("clients/{ID}.yaml");
+    let whole = document(&[scope::DELETE]);
+    let rows: [(&str, Vec<u8>); 10] = [
+        ("garbage", (0_u8..=255).collect()),
+        ("empty", Vec::new()),
+        ("half-written", b"name: Reloaded\ntype: confid".to_vec()),
+        ("an unknown action", document(&["api::form.form.fnd"]).into_bytes()),
+        ("an unknown key", format!("{whole}scops: []\n").into_bytes()),
+        ("a key twice", format!("{whole}name: Twice\n").into_bytes()),
+        ("two documents", format!("{whole}---\n{whole}").into_bytes()),
+        ("an alias bomb", bomb().into_bytes()),
+        ("deep nesting", format!("name: {}\n", "[".repeat(100_000)).into_bytes()),
+        ("a tab", whole.replace("  - ", "\t- ").into_bytes()),
+    ];
+    alone(Backend::Sqlite, |server| {
+        let both = format!("{} {}", scope::FIND, scope::FIND_ONE);
+        let revision = server.ready().to_string();
+        for (what, content) in &rows {
+            policies::write(&path(server, &file), content);
+            eventually(&format!("{what} is reported"), 2 * BOUND, || server.ready().to_string().contains(ID));
+            assert_eq!(granted(server), both, "{what}");
+            assert!(server.lives(), "{what}");
+        }
+        edit(server, &file, &document(&[scope::FIND, scope::FIND_ONE]));
+        eventually("the status is clean again", 2 * BOUND, || server.ready().to_string() == revision);
+        assert!(server.log().contains(ID), "the log names the file");
+    });
+}
+
+/// F9, Y9, Y10: broken rules and odd kinds of files.
+#[test]
+fn y09_y10_odd_files_and_broken_rules() {
+    alone(Backend::Sqlite, |server| {
+        let both = format!("{} {}", scope::FIND, scope::FIND_ONE);
+        let rule = path(server, "rules/odd.cedar");
+        let secret = server.folder().join("outside.cedar");
+        std::fs::write(&secret, "canary-of-a-foreign-file").expect("written");
+        let nested = format!("permit (principal, action, resource) when {{ {}true{} }};", "(".repeat(100_000), ")".repeat(100_000));
+        let check = |what: &str| {
+            eventually(&format!("{what} is reported"), 3 * BOUND, || server.ready().to_string().contains("odd"));
+            assert_eq!(granted(server), both, "{what}");
+            assert!(!server.ready().to_string().contains("canary"), "{what}: foreign content is shown");
+            assert!(server.lives(), "{what}");
+        };
+        for (what, content) in [
+            ("syntax", "forbid (principal, action".to_owned()),
+            ("an unknown attribute", "forbid (principal, action, resource) when { principal.nothing };".to_owned()),
+            ("an unknown type", "forbid (principal == Nobody::\"x\", action, resource);".to_owned()),
+            ("deep nesting", nested),
+        ] {
+            policies::write(&rule, content);
+            check(what);
+        }
+        std::fs::remove_file(&rule).expect("removed");
+        std::os::unix::fs::symlink(&secret, &rule).expect("a link");
+        check("a link out of the folder");
+        std::fs::remove_file(&rule).expect("removed");
+        std::fs::create_dir(&rule).expect("a folder");
+        check("a folder in place of a file");
+        std::fs::remove_dir(&rule).expect("removed");
+        assert!(std::process::Command::new("mkfifo").arg(&rule).status().is_ok_and(|status| status.success()));
+        check("a FIFO");
+        std::fs::remove_file(&rule).expect("removed");
+        eventually("the status is clean again", 2 * BOUND, || !server.ready().to_string().contains("odd"));
+    });
+}
+
+/// F9: a hundred files at once, as a checkout writes them, with requests all the while.
+#[test]
+fn a_checkout_of_many_files_fails_no_request() {
+    alone(Backend::Sqlite, |server| {
+        let both = format!("{} {}", scope::FIND, scope::FIND_ONE);
+        std::thread::scope(|threads| {
+            let writer = threads.spawn(|| {
+                for number in 0..100 {
+                    edit(server, &format!("clients/suite_many_{number}.yaml"), &document(&[scope::FIND]));
+                }
+            });
+            while !writer.is_finished() {
+                assert_eq!(granted(server), both);
+            }
+        });
+        let mut last = client();
+        last.id = "suite_many_99".to_owned();
+        eventually("the last file counts", 2 * BOUND, || server.present(&last.assertion(server).sign()).status == 200);
+    });
+}
+
+/// Y6: SIGHUP reloads, and the same content is the same revision (Y8).
+#[test]
+fn y08_the_same_files_are_the_same_revision() {
+    alone(Backend::Sqlite, |server| {
+        let before = server.ready().to_string();
+        for _ in 0..10 {
+            server.hang_up();
+            edit(server, &format!("clients/{ID}.yaml"), &document(&[scope::FIND, scope::FIND_ONE]));
+        }
+        std::thread::sleep(BOUND);
+        assert_eq!(server.ready().to_string(), before);
+    });
+}
+
+fn bomb() -> String {
+    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..10 {
+        let aliases = format!("*a{}, ", level - 1).repeat(9);
+        text.push_str(&format!("a{level}: &a{level} [{}]\n", aliases.trim_end_matches(", ")));
+    }
+    text
+}

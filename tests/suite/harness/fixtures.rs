@@ -252,6 +252,18 @@ impl Server {
         User::existing(&username, &password)
     }
 
+    /// Blocks a user on the command line.
+    pub fn block_user(&self, user: &User) {
+        let output = self.cli(&["user", "block", &user.username], "");
+        assert!(output.status.success(), "user block: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Deletes a user on the command line.
+    pub fn delete_user(&self, user: &User) {
+        let output = self.cli(&["user", "delete", &user.username], "");
+        assert!(output.status.success(), "user delete: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// A user who may do everything with forms.
     pub fn editor(&self) -> User {
         self.user(policies::EDITOR)

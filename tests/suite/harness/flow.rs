@@ -186,6 +186,18 @@ impl Authorization {
         Redirect::parse(&reply.member("redirectUri"))
     }
 
+    /// Sends it as a user and answers the error code, whether it came by a redirect or as JSON.
+    pub fn refusal(&self, server: &Server, user: &User) -> String {
+        let reply = self.send(server, user);
+        if reply.status == 200 {
+            let redirect = Redirect::parse(&reply.member("redirectUri"));
+            assert!(redirect.get("code").is_none(), "a code was given: {reply:?}");
+            return redirect.error();
+        }
+        super::check::is_well_formed_error(&reply);
+        reply.error()
+    }
+
     /// Sends it as a user and answers the code.
     pub fn code(&self, server: &Server, user: &User) -> String {
         let redirect = self.redirect(server, user);

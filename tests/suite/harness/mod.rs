@@ -18,6 +18,7 @@ pub mod options;
 pub mod pkce;
 pub mod policies;
 pub mod postgres;
+pub mod proxy;
 pub mod raw;
 pub mod server;
 pub mod watchdog;

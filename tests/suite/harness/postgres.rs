@@ -1,7 +1,6 @@
 //! A PostgreSQL cluster of the run's own: made once, thrown away, one database a server.
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -46,14 +45,15 @@ impl Cluster {
         text(&output.stdout).lines().map(str::to_owned).collect()
     }
 
-    /// Stops the cluster at once, as a lost machine would; [`Cluster::resume`] brings it back.
-    pub fn interrupt(&self) {
-        let stopped = self.ctl(&["-m", "immediate", "-w", "stop"]);
-        assert!(stopped.status.success(), "pg_ctl stop: {}", text(&stopped.stderr));
+    /// Everything in a database, as `pg_dump` writes it.
+    pub fn dump(&self, url: &str) -> String {
+        let output =
+            Command::new(self.programs.join("pg_dump")).args(["-d", url]).output().expect("pg_dump runs");
+        assert!(output.status.success(), "pg_dump: {}", text(&output.stderr));
+        text(&output.stdout)
     }
 
-    /// Starts the cluster again on its port.
-    pub fn resume(&self) {
+    fn launch(&self) {
         let log = self.data.with_file_name("postgres.log");
         let options = format!(
             "-F -h 127.0.0.1 -p {} -k {} -c max_connections=300 -c shared_buffers=32MB",
@@ -86,7 +86,7 @@ impl Cluster {
             .output()
             .expect("initdb runs");
         assert!(made.status.success(), "initdb: {}{}", text(&made.stdout), text(&made.stderr));
-        cluster.resume();
+        cluster.launch();
         watchdog::postgres(&cluster.data);
         watchdog::folder(&base);
         Some(cluster)
@@ -166,13 +166,6 @@ fn folder(account: Option<&Account>) -> PathBuf {
     }
     std::fs::set_permissions(&base, std::fs::Permissions::from_mode(0o700)).expect("mode");
     base
-}
-
-/// Listens on a port nobody has, for tests that need a database that does not answer.
-pub fn silent_listener() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = listener.local_addr().expect("bound").port();
-    (listener, format!("postgres://grantwood@127.0.0.1:{port}/silent"))
 }
 
 fn text(bytes: &[u8]) -> String {

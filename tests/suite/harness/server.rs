@@ -162,6 +162,19 @@ impl Server {
         &self.log
     }
 
+    /// Whether the database holds a text anywhere, as it lies on the disk or as a dump shows it.
+    pub fn database_holds(&self, text: &str) -> bool {
+        if let Some(path) = self.database.strip_prefix("sqlite:") {
+            let holds = |ending: &str| {
+                let bytes = std::fs::read(format!("{path}{ending}")).unwrap_or_default();
+                bytes.windows(text.len()).any(|window| window == text.as_bytes())
+            };
+            return ["", "-wal"].into_iter().any(holds);
+        }
+        let cluster = super::postgres::Cluster::shared().expect("the database is there");
+        cluster.dump(&self.database).contains(text)
+    }
+
     /// How the test asked for it.
     pub fn options(&self) -> &Options {
         &self.options
