@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use diesel::sql_types::Text;
@@ -154,8 +155,10 @@ fn connect(path: &Path, pragmas: &str) -> Result<SqliteConnection, String> {
     let mut connection = SqliteConnection::establish(&uri(path)?).map_err(|e| e.to_string())?;
     connection.batch_execute(pragmas).map_err(|e| e.to_string())?;
     // SQLite's own knows ASCII only.
-    listing::lower_utils::register_impl(&mut connection, |text: String| text.to_lowercase())
-        .map_err(|e| e.to_string())?;
+    listing::lower_utils::register_impl(&mut connection, |text: Option<String>| {
+        text.map(|text| text.to_lowercase())
+    })
+    .map_err(|e| e.to_string())?;
     Ok(connection)
 }
 
@@ -183,7 +186,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 fn check_library() -> Result<(), OpenError> {
     let unknown = |e: String| OpenError::TooOld(format!("of an unknown version ({e})"));
     let mut connection = SqliteConnection::establish(":memory:").map_err(|e| unknown(e.to_string()))?;
-    let version = diesel::select(diesel::dsl::sql::<Text>("sqlite_version()"))
+    let version = diesel::select(sql::<Text>("sqlite_version()"))
         .get_result::<String>(&mut connection)
         .map_err(|e| unknown(e.to_string()))?;
     if is_new_enough(&version) { Ok(()) } else { Err(OpenError::TooOld(version)) }
@@ -287,16 +290,9 @@ fn adopt(path: &Path) -> Result<SqliteConnection, OpenError> {
     Ok(connection)
 }
 
-/// One value of a pragma, as text.
+/// The first value of a pragma, as text.
 fn pragma(connection: &mut SqliteConnection, name: &str) -> Result<String, String> {
-    #[derive(QueryableByName)]
-    struct Value {
-        #[diesel(sql_type = Text)]
-        value: String,
-    }
-    let (table, argument) = name.split_once('(').unwrap_or((name, ")"));
-    let query = format!("SELECT CAST({table} AS TEXT) AS value FROM pragma_{table}({argument}");
-    diesel::sql_query(query).get_result::<Value>(connection).map(|row| row.value).map_err(|e| e.to_string())
+    sql::<Text>(&format!("PRAGMA {name}")).get_result(connection).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]
