@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
@@ -36,6 +36,9 @@ pub(super) struct Sqlite {
     readers: Arc<Readers>,
     scans: Arc<Semaphore>,
     writer: Writer,
+    /// Never used. As long as it is open the index of the write-ahead log stays, so that the others can
+    /// come and go on a full disk.
+    anchor: Mutex<Option<SqliteConnection>>,
 }
 
 struct Readers {
@@ -53,7 +56,6 @@ impl Sqlite {
         }
         let mut connection = adopt(&path)?;
         migrate(&mut connection).map_err(OpenError::Unavailable)?;
-        drop(connection);
 
         let opened = identity(&path).map_err(|e| OpenError::Unavailable(e.to_string()))?;
         let (file, watched) = (path.clone(), path.clone());
@@ -64,7 +66,8 @@ impl Sqlite {
         )
         .map_err(|e| OpenError::Unavailable(e.to_string()))?;
         let readers = Arc::new(Readers { file: path, idle: Idle::new(READERS) });
-        Ok(Self { readers, scans: Arc::new(Semaphore::new(SCANS)), writer })
+        let anchor = Mutex::new(Some(connection));
+        Ok(Self { readers, scans: Arc::new(Semaphore::new(SCANS)), writer, anchor })
     }
 
     /// Reads on the calling thread.
@@ -106,8 +109,9 @@ impl Sqlite {
 
     /// Commits what waits and ends the writer.
     pub(super) async fn close(&self) {
-        self.writer.close().await;
         self.readers.idle.clear();
+        drop(self.anchor.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.writer.close().await;
     }
 }
 

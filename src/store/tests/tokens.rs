@@ -31,6 +31,11 @@ on_each! {
         assert_eq!(s.revoke_of_user("u1", NOW + 1).await.unwrap(), 1);
         assert_eq!(s.token("a").await.unwrap().unwrap().revoked_at, Some(NOW));
         assert_eq!(s.revoke_of_client("c1", NOW).await.unwrap(), 1);
+        for n in 0..5 {
+            s.insert_token(token(&format!("m{n}"), "many", Some("many"))).await.unwrap();
+        }
+        assert_eq!(s.revoke_of_client("many", NOW).await.unwrap(), 5);
+        assert_eq!(s.revoke_of_user("many", NOW).await.unwrap(), 0);
         let many = vec!["d".to_owned(), "a".into(), "none".into()];
         assert_eq!(s.revoke_many(many, NOW).await.unwrap(), 1);
         assert_eq!(s.count_live_tokens(NOW).await.unwrap(), 0);
