@@ -129,11 +129,11 @@ macro_rules! matching {
         if let Some(words) = &filter.search {
             let pattern = containing(words);
             query = query.filter(
-                lower(clients::name)
+                lower(clients::name.nullable())
                     .like(lower(pattern.clone()))
                     .escape('\\')
-                    .or(lower(clients::client_id).like(lower(pattern.clone())).escape('\\'))
-                    .or(lower(clients::owner.assume_not_null()).like(lower(pattern)).escape('\\')),
+                    .or(lower(clients::client_id.nullable()).like(lower(pattern.clone())).escape('\\'))
+                    .or(lower(clients::owner).like(lower(pattern)).escape('\\')),
             );
         }
         query
@@ -155,7 +155,7 @@ impl Store {
                 ClientColumn::Created => ordered!(query, sort.descending, clients::created_at),
                 ClientColumn::Updated => ordered!(query, sort.descending, clients::updated_at),
                 ClientColumn::LastUsed => ordered!(query, sort.descending, clients::last_used_at),
-                ClientColumn::Name => ordered!(query, sort.descending, lower(clients::name)),
+                ClientColumn::Name => ordered!(query, sort.descending, lower(clients::name.nullable())),
                 ClientColumn::ClientId => ordered!(query, sort.descending, clients::client_id),
                 ClientColumn::Kind => ordered!(query, sort.descending, clients::client_type),
                 ClientColumn::Active => ordered!(query, sort.descending, clients::active),

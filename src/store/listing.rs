@@ -1,11 +1,11 @@
 //! Pages of lists: what part, in which order, matching which words.
 
 use diesel::define_sql_function;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Nullable, Text};
 
 define_sql_function! {
     /// Lower case, as far as the database knows it.
-    fn lower(text: Text) -> Text;
+    fn lower(text: Nullable<Text>) -> Nullable<Text>;
 }
 
 /// Part of a list.

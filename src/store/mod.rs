@@ -86,6 +86,9 @@ mod user_list;
 mod users;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use assertions::AssertionUse;
 pub use audit::{AuditFilter, AuditRow};
 pub use authorizations::AuthorizationRow;

@@ -189,11 +189,24 @@ fn as_error(failure: Failure) -> Error {
 }
 
 fn connect(url: &str) -> Result<PgConnection, Failure> {
-    let mut connection = PgConnection::establish(url).map_err(unavailable)?;
+    let mut connection = establish(url).map_err(unavailable)?;
     connection
         .batch_execute("SET statement_timeout = 4000; SET lock_timeout = 3000; SET idle_in_transaction_session_timeout = 10000")
         .map_err(Failure::from)?;
     Ok(connection)
+}
+
+/// Connects. Where libpq cannot read the URL it quotes it, password included, so its text is not told.
+fn establish(url: &str) -> Result<PgConnection, String> {
+    PgConnection::establish(url).map_err(|error| {
+        let text = error.to_string();
+        let quotes = ["URI", "percent-encoded", "connection option", "postgres://", "postgresql://"];
+        if quotes.iter().any(|part| text.contains(part)) {
+            "the PostgreSQL URL cannot be read; is a part of it not percent-encoded?".to_owned()
+        } else {
+            text.trim().to_owned()
+        }
+    })
 }
 
 /// The URL with what keeps a silent network from holding a thread, where it does not say otherwise.
@@ -218,7 +231,7 @@ fn with_defaults(url: &str) -> String {
 
 /// Runs what is missing while no other replica does.
 fn migrate(url: &str) -> Result<(), String> {
-    let mut connection = PgConnection::establish(url).map_err(|e| e.to_string())?;
+    let mut connection = establish(url)?;
     let run = |c: &mut PgConnection| {
         c.batch_execute("SET statement_timeout = 60000")?;
         c.batch_execute(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))?;

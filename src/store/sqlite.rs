@@ -4,9 +4,10 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use diesel::sql_types::Text;
@@ -35,6 +36,9 @@ pub(super) struct Sqlite {
     readers: Arc<Readers>,
     scans: Arc<Semaphore>,
     writer: Writer,
+    /// Never used. As long as it is open the index of the write-ahead log stays, so that the others can
+    /// come and go on a full disk.
+    anchor: Mutex<Option<SqliteConnection>>,
 }
 
 struct Readers {
@@ -52,7 +56,6 @@ impl Sqlite {
         }
         let mut connection = adopt(&path)?;
         migrate(&mut connection).map_err(OpenError::Unavailable)?;
-        drop(connection);
 
         let opened = identity(&path).map_err(|e| OpenError::Unavailable(e.to_string()))?;
         let (file, watched) = (path.clone(), path.clone());
@@ -63,7 +66,8 @@ impl Sqlite {
         )
         .map_err(|e| OpenError::Unavailable(e.to_string()))?;
         let readers = Arc::new(Readers { file: path, idle: Idle::new(READERS) });
-        Ok(Self { readers, scans: Arc::new(Semaphore::new(SCANS)), writer })
+        let anchor = Mutex::new(Some(connection));
+        Ok(Self { readers, scans: Arc::new(Semaphore::new(SCANS)), writer, anchor })
     }
 
     /// Reads on the calling thread.
@@ -105,8 +109,9 @@ impl Sqlite {
 
     /// Commits what waits and ends the writer.
     pub(super) async fn close(&self) {
-        self.writer.close().await;
         self.readers.idle.clear();
+        drop(self.anchor.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.writer.close().await;
     }
 }
 
@@ -154,8 +159,10 @@ fn connect(path: &Path, pragmas: &str) -> Result<SqliteConnection, String> {
     let mut connection = SqliteConnection::establish(&uri(path)?).map_err(|e| e.to_string())?;
     connection.batch_execute(pragmas).map_err(|e| e.to_string())?;
     // SQLite's own knows ASCII only.
-    listing::lower_utils::register_impl(&mut connection, |text: String| text.to_lowercase())
-        .map_err(|e| e.to_string())?;
+    listing::lower_utils::register_impl(&mut connection, |text: Option<String>| {
+        text.map(|text| text.to_lowercase())
+    })
+    .map_err(|e| e.to_string())?;
     Ok(connection)
 }
 
@@ -183,7 +190,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 fn check_library() -> Result<(), OpenError> {
     let unknown = |e: String| OpenError::TooOld(format!("of an unknown version ({e})"));
     let mut connection = SqliteConnection::establish(":memory:").map_err(|e| unknown(e.to_string()))?;
-    let version = diesel::select(diesel::dsl::sql::<Text>("sqlite_version()"))
+    let version = diesel::select(sql::<Text>("sqlite_version()"))
         .get_result::<String>(&mut connection)
         .map_err(|e| unknown(e.to_string()))?;
     if is_new_enough(&version) { Ok(()) } else { Err(OpenError::TooOld(version)) }
@@ -287,16 +294,9 @@ fn adopt(path: &Path) -> Result<SqliteConnection, OpenError> {
     Ok(connection)
 }
 
-/// One value of a pragma, as text.
+/// The first value of a pragma, as text.
 fn pragma(connection: &mut SqliteConnection, name: &str) -> Result<String, String> {
-    #[derive(QueryableByName)]
-    struct Value {
-        #[diesel(sql_type = Text)]
-        value: String,
-    }
-    let (table, argument) = name.split_once('(').unwrap_or((name, ")"));
-    let query = format!("SELECT CAST({table} AS TEXT) AS value FROM pragma_{table}({argument}");
-    diesel::sql_query(query).get_result::<Value>(connection).map(|row| row.value).map_err(|e| e.to_string())
+    sql::<Text>(&format!("PRAGMA {name}")).get_result(connection).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]

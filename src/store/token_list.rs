@@ -140,12 +140,12 @@ macro_rules! matching {
         if let Some(words) = &filter.search {
             let pattern = containing(words);
             query = query.filter(
-                lower(t::jti)
+                lower(t::jti.nullable())
                     .like(lower(pattern.clone()))
                     .escape('\\')
-                    .or(lower(t::client_id).like(lower(pattern.clone())).escape('\\'))
-                    .or(lower(t::user_id.assume_not_null()).like(lower(pattern.clone())).escape('\\'))
-                    .or(lower(t::scopes).like(lower(pattern)).escape('\\')),
+                    .or(lower(t::client_id.nullable()).like(lower(pattern.clone())).escape('\\'))
+                    .or(lower(t::user_id).like(lower(pattern.clone())).escape('\\'))
+                    .or(lower(t::scopes.nullable()).like(lower(pattern)).escape('\\')),
             );
         }
         query

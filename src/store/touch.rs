@@ -52,7 +52,7 @@ impl Store {
     /// Writes when sessions were last seen.
     pub async fn touch_sessions(&self, uses: Vec<(SecretHash, i64)>) -> Result<(), Fault> {
         let mut uses = uses;
-        uses.sort_unstable_by(|a, b| a.0.0.cmp(&b.0.0));
+        uses.sort_unstable_by_key(|(hash, _)| hash.0);
         for part in uses.chunks(PART) {
             let part = part.to_vec();
             commit!(self, |c| {

@@ -77,10 +77,11 @@ macro_rules! matching {
         if let Some(words) = &filter.search {
             let pattern = containing(words);
             query = query.filter(
-                lower(users::username)
-                    .like(lower(pattern.clone()))
-                    .escape('\\')
-                    .or(lower(users::email).like(lower(pattern)).escape('\\')),
+                lower(users::username.nullable()).like(lower(pattern.clone())).escape('\\').or(lower(
+                    users::email.nullable(),
+                )
+                .like(lower(pattern))
+                .escape('\\')),
             );
         }
         query
