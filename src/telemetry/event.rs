@@ -113,6 +113,40 @@ pub enum Event<'a> {
         /// The first: file, line, column and message.
         first: &'a str,
     },
+    /// `authorization.refused`: the user said no, or the policy did.
+    AuthorizationRefused {
+        /// The client.
+        client: &'a str,
+        /// The user.
+        user: &'a str,
+        /// Why.
+        reject: &'a Reject,
+    },
+    /// `consent.withdrawn`: a user ended what a client had.
+    ConsentWithdrawn {
+        /// The client.
+        client: &'a str,
+        /// The user.
+        user: &'a str,
+    },
+    /// `admin.changed`: an administrator changed something; the audit log has the rest.
+    AdminChanged {
+        /// User or client.
+        actor: &'a str,
+        /// The Cedar action.
+        action: &'a str,
+        /// What was changed.
+        target: &'a str,
+    },
+    /// `admin.refused`: the policy refused an administrative action.
+    AdminRefused {
+        /// User or client.
+        actor: &'a str,
+        /// The Cedar action.
+        action: &'a str,
+        /// Why.
+        reject: &'a Reject,
+    },
     /// `key.rotated`: another key signs from now on.
     KeyRotated {
         /// Its id.
@@ -138,6 +172,10 @@ impl Event<'_> {
             Self::ClientChanged { .. } => "client.changed",
             Self::PolicyReloaded { .. } => "policy.reloaded",
             Self::PolicyReloadFailed { .. } => "policy.reload_failed",
+            Self::AuthorizationRefused { .. } => "authorization.refused",
+            Self::ConsentWithdrawn { .. } => "consent.withdrawn",
+            Self::AdminChanged { .. } => "admin.changed",
+            Self::AdminRefused { .. } => "admin.refused",
             Self::KeyRotated { .. } => "key.rotated",
         }
     }
@@ -197,6 +235,17 @@ impl Event<'_> {
             Self::PolicyReloadFailed { errors, first } => {
                 tracing::error!(target: TARGET, event, errors, first);
             }
+            Self::AuthorizationRefused { client, user, reject } => {
+                let error = &*reject.wire().error;
+                tracing::info!(target: TARGET, event, client, user, reason = reason(reject), error);
+            }
+            Self::ConsentWithdrawn { client, user } => tracing::info!(target: TARGET, event, client, user),
+            Self::AdminChanged { actor, action, target } => {
+                tracing::info!(target: TARGET, event, actor, action, on = target);
+            }
+            Self::AdminRefused { actor, action, reject } => {
+                tracing::info!(target: TARGET, event, actor, action, reason = reason(reject));
+            }
             Self::KeyRotated { kid, alg } => tracing::info!(target: TARGET, event, kid, alg),
             _ => {}
         }
@@ -212,6 +261,7 @@ fn reason(reject: &Reject) -> String {
         Reject::Client(problem) => format!("Client({problem:?})"),
         Reject::Code(problem) => format!("Code({problem:?})"),
         Reject::Verifier(problem) => format!("Verifier({problem:?})"),
+        Reject::Assertion(problem) => format!("Assertion({problem:?})"),
         other => {
             let shown = format!("{other:?}");
             shown.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default().to_owned()
