@@ -29,6 +29,8 @@ pub mod tests_run;
 mod tests;
 mod usage;
 mod validate;
+pub mod watch;
+pub mod write;
 mod yaml;
 
 pub use catalog::{Catalog, CatalogAction, ContentType, Route};
