@@ -10,12 +10,15 @@
 //! hand, sets a security header, reads an address from a header, or parses a parameter.
 
 pub mod address;
+pub mod assets;
+pub mod docs;
 pub mod form;
 pub mod guard;
 mod head;
 mod headers;
 pub mod json;
 pub mod methods;
+pub mod metrics;
 pub mod pairs;
 pub mod path;
 pub mod problem;

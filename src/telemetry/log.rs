@@ -49,7 +49,8 @@ pub fn init(style: Style, filter: &str) -> Result<(), String> {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         let payload = info.payload();
         let text = payload.downcast_ref::<&str>().copied();
-        let message = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
+        let message =
+            text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
         tracing::error!(event = "panic", place, message);
     }));
     Ok(())
