@@ -10,7 +10,7 @@ use crate::oauth::client::{Client, ClientId};
 use crate::oauth::jwk::PublicKeys;
 use crate::oauth::reject::Fault;
 use crate::oauth::secret::SecretHash;
-use crate::policy::{ClientDocument, ParseMode, Snapshot};
+use crate::policy::{ClientDocument, Mode, Snapshot};
 use crate::store::ClientRow;
 
 /// A client as a request meets it.
@@ -113,7 +113,7 @@ pub fn client_state(
                 .map_err(|e| Fault::Inconsistent(format!("document of client {id}: {e}")))?;
             Arc::new(
                 snapshot
-                    .parse_client(id, &document, ParseMode::Stored)
+                    .parse_client(id, &document, Mode::Stored)
                     .map_err(|e| Fault::Inconsistent(format!("document of client {id}: {e:?}")))?,
             )
         }

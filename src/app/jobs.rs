@@ -1,6 +1,7 @@
 //! What runs beside the requests: polling, policy reload, cleanup, times of last use.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -100,9 +101,18 @@ pub async fn finish(app: &App) {
 fn watch_policies(app: &Arc<App>, stop: &CancellationToken) {
     let watched = Arc::clone(app);
     let runtime = tokio::runtime::Handle::current();
-    watch::watch(app.config.policies.path.clone(), stop.clone(), move || {
+    let (flag, stop) = (Arc::new(AtomicBool::new(false)), stop.clone());
+    let ended = Arc::clone(&flag);
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        ended.store(true, Ordering::Release);
+    });
+    let started = watch::watch(app.config.policies.path.clone(), flag, move || {
         runtime.block_on(reload(&watched));
     });
+    if let Err(error) = started {
+        tracing::error!(%error, "the policy folder cannot be watched; SIGHUP reloads it");
+    }
 }
 
 /// Reads the policy folder anew and puts it in force if all of it is right.
@@ -144,18 +154,18 @@ fn tell(app: &App, done: &Reload) {
 /// One diagnostic per client that stands twice, or one that says why the database could not be asked.
 pub async fn accept(app: &App, snapshot: &Snapshot) -> Result<(), Vec<Diagnostic>> {
     let ids: Vec<String> = snapshot.clients().map(|client| client.id.as_str().to_owned()).collect();
-    let twice = app.store.database_ids(ids).await.map_err(|fault| vec![Diagnostic::general(&fault.to_string())])?;
+    let twice = app.store.database_ids(ids).await.map_err(|fault| vec![Diagnostic::file("database", fault.to_string())])?;
     if !twice.is_empty() {
         return Err(twice
             .iter()
             .map(|id| {
-                Diagnostic::in_file(
-                    &format!("clients/{id}.yaml"),
-                    &format!("client {id} stands in the database as well"),
-                    Some("delete one of the two, or give the file another name"),
+                Diagnostic::file(
+                    format!("clients/{id}.yaml"),
+                    format!("client {id} stands in the database as well"),
                 )
+                .hint("delete one of the two, or give the file another name")
             })
             .collect());
     }
-    app.ensure_file_clients(snapshot).await.map_err(|fault| vec![Diagnostic::general(&fault.to_string())])
+    app.ensure_file_clients(snapshot).await.map_err(|fault| vec![Diagnostic::file("database", fault.to_string())])
 }

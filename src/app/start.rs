@@ -94,7 +94,7 @@ async fn first_start(
     admin_password_file: Option<PathBuf>,
 ) -> Result<FirstStart, StartError> {
     let snapshot = app.policies.current();
-    jobs::accept(app, &snapshot).await.map_err(|held| StartError::Policies(Box::new(LoadFailed::from(held))))?;
+    jobs::accept(app, &snapshot).await.map_err(|held| StartError::Policies(Box::new(LoadFailed(held))))?;
     let mut first = FirstStart::default();
     first_administrator(app, admin_password_file, &mut first).await.map_err(StartError::Fault)?;
     client_keys(app, &mut first).await.map_err(StartError::Fault)?;

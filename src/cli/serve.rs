@@ -30,7 +30,7 @@ pub fn serve(settings: &Settings) -> Result<(), Failure> {
 fn start_log(config: &Config) -> Result<(), Failure> {
     let style = match config.log.format {
         LogFormat::Auto => Style::auto(),
-        LogFormat::Pretty => Style::Human,
+        LogFormat::Pretty => Style::Pretty,
         LogFormat::Json => Style::Json,
     };
     init(style, &config.log.filter).map_err(|why| Failure::Invalid(format!("log.filter: {why}")))
@@ -104,7 +104,7 @@ async fn wait_for_signals(app: Arc<App>, draining: Draining, stop: CancellationT
 fn greet(app: &App, first: &FirstStart) {
     let url = app.public.issuer();
     let status = app.policies.status();
-    let revision = status.commit.as_deref().map_or(&*status.revision, |commit| &commit[..commit.len().min(7)]);
+    let revision = status.commit.as_deref().map_or(status.revision.as_str(), |commit| &commit[..commit.len().min(7)]);
     let program = std::env::args().next().unwrap_or_else(|| "grantwood".to_owned());
     eprintln!("  grantwood {}   {url}   API docs {url}/docs   health {url}/readyz", env!("CARGO_PKG_VERSION"));
     eprintln!(

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::Ask;
 use super::caller::{self, Caller};
+use super::clients::unwritten;
 use super::scopes::{GLOBAL_ID, GlobalSettings, describe};
 use crate::app::{App, jobs};
 use crate::oauth::reject::{Fault, Reject, Stop};
+use crate::policy::write::write_global;
 use crate::policy::{AdminResource, Reload, admin};
 
 /// Replaces the global scopes; answers when the new set is in force here.
@@ -30,21 +32,22 @@ pub async fn update(
         let file = snapshot.global().file.display().to_string();
         return Err(Reject::Conflict(format!("git manages the global scopes; edit {file}").into()).into());
     }
-    let unknown = scopes.iter().find(|name| !snapshot.catalog().knows_entry(name));
+    let unknown = scopes.iter().find(|name| snapshot.catalog().expand(name).is_err());
     if let Some(name) = unknown {
         return Err(Reject::Field("scopes", format!("unknown scope {name}")).into());
     }
     let before = snapshot.global().entries.clone();
     let worker = Arc::clone(app);
     let entries = scopes.clone();
-    tokio::task::spawn_blocking(move || worker.policies.write_global(&entries))
+    tokio::task::spawn_blocking(move || write_global(&worker.config.policies.path, &entries))
         .await
-        .map_err(|_| Fault::Policy("writing global.yaml failed".to_owned()))??;
+        .map_err(|_| Fault::Policy("writing global.yaml failed".to_owned()))?
+        .map_err(unwritten)?;
     if matches!(jobs::reload(app).await, Reload::Kept) {
         let entries = before.clone();
         let worker = Arc::clone(app);
         // The set as a whole was refused: the file goes back to what is in force.
-        let _ = tokio::task::spawn_blocking(move || worker.policies.write_global(&entries)).await;
+        let _ = tokio::task::spawn_blocking(move || write_global(&worker.config.policies.path, &entries)).await;
         return Err(Reject::Conflict("the policy folder holds an error; see /readyz".into()).into());
     }
     let detail = serde_json::json!({ "before": before, "after": scopes });

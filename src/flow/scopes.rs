@@ -38,7 +38,8 @@ pub fn list(
     let global = snapshot.global();
     let mut groups: BTreeMap<String, Vec<ScopeEntry>> = BTreeMap::new();
     for content_type in snapshot.catalog().content_types() {
-        let entries = content_type.actions.iter().map(|action| ScopeEntry {
+        let actions = content_type.actions.iter().filter_map(|scope| snapshot.catalog().action(scope));
+        let entries = actions.map(|action| ScopeEntry {
             name: action.scope.as_str().to_owned(),
             action: action.name.clone(),
             title: action.title.clone(),

@@ -121,7 +121,7 @@ fn checked_email(text: &str) -> Result<String, Reject> {
 fn check_roles(app: &App, roles: &[String]) -> Result<(), Reject> {
     let snapshot = app.policies.current();
     for role in roles {
-        if !is_name(role) || !snapshot.roles().any(|known| known.name == *role) {
+        if !is_name(role) || !snapshot.roles().any(|(known, _, _)| known == role) {
             return Err(field("roles", "names a role that has no document in policies/roles"));
         }
     }

@@ -9,14 +9,23 @@
 //! An endpoint returns its success or one of [`problem`]'s error types; no endpoint writes an error by
 //! hand, sets a security header, reads an address from a header, or parses a parameter.
 
+pub mod access_tokens;
 pub mod address;
 pub mod assets;
+pub mod authorize;
+pub mod caller;
+pub mod client_body;
+pub mod clients;
+pub mod consent;
+pub mod cookies;
+mod cors;
 pub mod docs;
 pub mod form;
 pub mod guard;
 mod head;
 mod headers;
 pub mod json;
+pub mod listing;
 pub mod methods;
 pub mod metrics;
 pub mod pairs;
@@ -24,7 +33,12 @@ pub mod path;
 pub mod problem;
 pub mod problem_docs;
 pub mod query;
+pub mod routes;
+pub mod scopes;
 pub mod server;
+pub mod server_info;
+pub mod sign_in;
+pub mod token;
 pub mod wire;
 
 #[cfg(test)]

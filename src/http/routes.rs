@@ -157,7 +157,8 @@ pub fn routes(app: &Arc<App>, draining: &Draining) -> Result<impl Endpoint<Outpu
         .at("/readyz", get(readyz))
         .at("/metrics", get(metrics));
     if app.config.docs.enabled {
-        routes = docs::mount(routes, &document, app.public.issuer());
+        routes = docs::routes(routes, app.public.url(), app.public.issuer())
+            .at("/openapi.json", get(docs::document(document)));
     }
     let routes = routes.nest("/", service(Some(Arc::clone(app))));
     let shared = Arc::clone(app);

@@ -125,7 +125,7 @@ pub async fn readyz(app: Data<&Arc<App>>, draining: Data<&super::routes::Drainin
             "policies": { "ok": true, "stale": !held.is_empty() },
             "draining": draining,
         },
-        "policy_revision": status.revision.as_ref(),
+        "policy_revision": status.revision,
         "policy_commit": status.commit,
         "policy_loaded_at": timestamp(status.loaded_at_ms),
         "policy_stale": !held.is_empty(),

@@ -12,7 +12,8 @@ use crate::app::{App, clock, jobs};
 use crate::config::AdminWrites;
 use crate::oauth::client::ClientId;
 use crate::oauth::reject::{Fault, Reject, Stop};
-use crate::policy::{AdminResource, ParseMode, Reload, Snapshot, admin};
+use crate::policy::write::{self, WriteError};
+use crate::policy::{AdminResource, Mode, Reload, Snapshot, admin};
 use crate::store::{ClientChange, ClientFilter, ClientRow, ClientSort, Listed, ORIGIN_DATABASE, Page};
 
 pub use credentials::{Credentials, regenerate_keypair, rotate_secret};
@@ -111,7 +112,7 @@ pub async fn create(
     let id = ClientId::parse(&clock::new_client_id()?)
         .ok_or_else(|| Fault::Keys("made an unusable client id".to_owned()))?;
     let document = input.document(app).await?;
-    let client = snapshot.parse_client(&id, &document, ParseMode::Strict).map_err(input::problems)?;
+    let client = snapshot.parse_client(&id, &document, Mode::Strict).map_err(input::problems)?;
     input::check_held_scopes(ask, &snapshot, caller, &client.scopes, &[])?;
     let (credentials, keys) = credentials::for_new(app, &client, &input).await?;
     let row = ClientRow {
@@ -182,14 +183,14 @@ async fn put_in_force(
     let write = |document: Option<crate::policy::ClientDocument>| {
         let (worker, id) = (Arc::clone(app), id.clone());
         tokio::task::spawn_blocking(move || match document {
-            Some(document) => worker.policies.write_client(&id, &document),
-            None => worker.policies.remove_client(&id),
+            Some(document) => write::write_client(&worker.config.policies.path, &id, &document),
+            None => write::remove_client(&worker.config.policies.path, &id),
         })
     };
     let failed = |_| Fault::Policy("writing a client's file failed".to_owned());
-    write(document).await.map_err(failed)??;
+    write(document).await.map_err(failed)?.map_err(unwritten)?;
     if matches!(jobs::reload(app).await, Reload::Kept) {
-        write(before).await.map_err(failed)??;
+        write(before).await.map_err(failed)?.map_err(unwritten)?;
         return Err(Reject::Conflict("the policy folder holds an error; see /readyz".into()).into());
     }
     Ok(())
@@ -218,7 +219,7 @@ pub async fn update(
         }
         let document = input.changed(app, before.clone()).await?;
         let client =
-            snapshot.parse_client(&state.client.id, &document, ParseMode::Strict).map_err(input::problems)?;
+            snapshot.parse_client(&state.client.id, &document, Mode::Strict).map_err(input::problems)?;
         input::check_held_scopes(ask, &snapshot, caller, &client.scopes, &state.client.scopes)?;
         change.name = Some(client.name.clone());
         change.owner = Some(document.owner.clone());
@@ -272,6 +273,16 @@ fn document_of(snapshot: &Snapshot, state: &ClientState) -> Result<crate::policy
             .client_document(&state.client.id)
             .map(|(document, _)| document.clone())
             .ok_or_else(|| Reject::NotFound("client").into()),
+    }
+}
+
+/// Theirs where a person manages the file; ours where it cannot be written.
+pub(super) fn unwritten(error: WriteError) -> Stop {
+    match error {
+        WriteError::NotManaged(_) | WriteError::Missing(_) | WriteError::Form(_) => {
+            Reject::Conflict(error.to_string().into()).into()
+        }
+        WriteError::Io { .. } => Fault::Unavailable(error.to_string()).into(),
     }
 }
 
