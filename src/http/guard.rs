@@ -30,9 +30,20 @@ pub const MOUNT: &str = "/oauth2";
 /// The mount that clients of the plugin use.
 pub const ALIAS: &str = "/strapi-plugin-oauth2";
 
+/// The lines of requests, for a filter such as `info,grantwood::request=off`.
+const LINES: &str = "grantwood::request";
+
+/// Asked every few seconds by machines: logged at level DEBUG only.
+const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// The request's id, made by us: for logs, the audit log and error pages. Stored with the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub Arc<str>);
+
+/// The request's id, for an error page or the audit log; empty where no guard stands before the endpoint.
+pub fn request_id(request: &Request) -> Arc<str> {
+    request.data::<RequestId>().map_or_else(|| "".into(), |id| Arc::clone(&id.0))
+}
 
 /// The request came by [`ALIAS`]. Stored with the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +72,7 @@ pub struct GuardSettings {
     pub body_limit: usize,
     /// For the body to arrive.
     pub body_deadline: Duration,
-    /// For the whole request.
+    /// For the whole request, from the end of its head.
     pub deadline: Duration,
     /// Where requests are counted.
     pub metrics: Option<Arc<Metrics>>,
@@ -201,7 +212,8 @@ impl<E: Endpoint> Guard<E> {
         self.read_body(&mut request).await?;
         seen.unread = false;
         let answered = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
-        match tokio::time::timeout(self.settings.deadline, answered).await {
+        let end = tokio::time::Instant::from_std(seen.started + self.settings.deadline);
+        match tokio::time::timeout_at(end, answered).await {
             Ok(Ok(result)) => result.map(IntoResponse::into_response),
             Ok(Err(_panic)) => {
                 tracing::error!(event = "panic", "an endpoint panicked");
@@ -329,10 +341,11 @@ impl<E> Guard<E> {
         let route = template.as_deref().unwrap_or(&fallback);
         let millis = took.as_secs_f64() * 1e3;
         let method = seen.method.as_str();
-        if self.settings.any_host.iter().take(3).any(|probe| probe == &seen.path) {
-            tracing::debug!(target: "grantwood::request", event = "http.request", method, route, status, ms = millis, ip = %seen.ip);
+        let ip = seen.ip;
+        if PROBES.contains(&seen.path.as_str()) {
+            tracing::debug!(target: LINES, event = "http.request", method, route, status, ms = millis, %ip);
         } else {
-            tracing::info!(target: "grantwood::request", event = "http.request", method, route, status, ms = millis, ip = %seen.ip);
+            tracing::info!(target: LINES, event = "http.request", method, route, status, ms = millis, %ip);
         }
     }
 }

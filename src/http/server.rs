@@ -354,3 +354,23 @@ impl<E> Shared<E> {
         Deadlines { head: self.settings.head, write: self.settings.write, linger: self.settings.linger }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn x3_a_failing_accept_is_waited_out_and_not_spun_on() {
+        let stop = CancellationToken::new();
+        let mut pause = Pause::default();
+        let before = std::time::Instant::now();
+        pause.after(&io::Error::from_raw_os_error(libc::EMFILE), &stop).await;
+        pause.after(&io::Error::from_raw_os_error(libc::EMFILE), &stop).await;
+        let waited = before.elapsed();
+        assert!(waited >= Duration::from_millis(120), "{waited:?}");
+        pause.after(&io::ErrorKind::ConnectionAborted.into(), &stop).await;
+        stop.cancel();
+        pause.after(&io::Error::from_raw_os_error(libc::EMFILE), &stop).await;
+        assert!(before.elapsed() < waited + Duration::from_millis(100));
+    }
+}
