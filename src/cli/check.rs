@@ -32,7 +32,7 @@ pub fn check(settings: &Settings, format: Format) -> Result<(), Failure> {
             eprintln!("{warning}");
         }
     }
-    let failed = tests_run::failures(&snapshot);
+    let failed = tests_run::run(&snapshot);
     if !failed.is_empty() {
         print(&failed, format);
         return Err(Failure::Tests(format!("{} policy tests failed", failed.len())));

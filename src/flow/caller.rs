@@ -28,6 +28,7 @@ pub struct Caller {
 enum Who {
     User(Arc<User>),
     Client(Arc<ClientState>),
+    Operator(String),
 }
 
 impl Caller {
@@ -36,11 +37,16 @@ impl Caller {
         Self { who: Who::User(user), scopes: None }
     }
 
+    /// Who runs the command line on the server's own machine.
+    pub fn operator(name: &str) -> Self {
+        Self { who: Who::Operator(format!("local:{name}")), scopes: None }
+    }
+
     /// The user, if it is one.
     pub fn user(&self) -> Option<&Arc<User>> {
         match &self.who {
             Who::User(user) => Some(user),
-            Who::Client(_) => None,
+            Who::Client(_) | Who::Operator(_) => None,
         }
     }
 
@@ -49,6 +55,7 @@ impl Caller {
         match &self.who {
             Who::User(user) => &user.id,
             Who::Client(client) => client.client.id.as_str(),
+            Who::Operator(name) => name,
         }
     }
 
@@ -56,6 +63,7 @@ impl Caller {
         match &self.who {
             Who::User(_) => "user",
             Who::Client(_) => "client",
+            Who::Operator(_) => "operator",
         }
     }
 
@@ -63,6 +71,7 @@ impl Caller {
         match &self.who {
             Who::User(user) => Actor::User(user),
             Who::Client(client) => Actor::Client(&client.client, client.active),
+            Who::Operator(name) => Actor::Operator(name),
         }
     }
 }

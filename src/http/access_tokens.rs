@@ -12,7 +12,6 @@ use super::json::StrictJson;
 use super::listing::{ListBody, ListQuery, list, timestamp};
 use super::problem::ManagementError;
 use super::token::{JtiBody, RevokedBody};
-use crate::app::App;
 use crate::flow::access_tokens;
 use crate::oauth::grant::GrantType;
 use crate::oauth::reject::Reject;

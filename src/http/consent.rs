@@ -12,7 +12,6 @@ use super::caller::{self, UserBearer};
 use super::json::StrictJson;
 use super::listing::{ListBody, ListQuery, list, timestamp};
 use super::problem::{BearerError, ManagementError};
-use crate::app::App;
 use crate::flow::authorize::{self, AuthorizationRequest, AuthorizeParams};
 use crate::flow::caller as flow_caller;
 use crate::flow::consent::{self, Choice, ConsentData};

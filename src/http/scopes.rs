@@ -15,7 +15,6 @@ use super::clients::caller;
 use super::json::StrictJson;
 use super::listing::ItemBody;
 use super::problem::ManagementError;
-use crate::app::App;
 use crate::flow::scopes::GlobalSettings;
 use crate::flow::{global_settings, scopes};
 use crate::oauth::reject::Reject;

@@ -10,7 +10,6 @@ use super::routes::{Served, Tags};
 use super::caller;
 use super::json::StrictJson;
 use super::problem::ManagementError;
-use crate::app::App;
 use crate::flow::sign_in;
 
 /// Sign-in with a password.

@@ -13,7 +13,6 @@ use super::form::{FromPairs, OAuthForm};
 use super::json::StrictJson;
 use super::pairs::Pairs;
 use super::problem::OAuthError;
-use crate::app::App;
 use crate::flow::access_tokens;
 use crate::flow::authenticate::{Basic, ClientCredentials};
 use crate::flow::caller as flow_caller;

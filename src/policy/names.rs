@@ -14,6 +14,7 @@ use crate::oauth::scope::Scope;
 pub struct Names {
     pub client: EntityTypeName,
     pub user: EntityTypeName,
+    pub operator: EntityTypeName,
     pub role: EntityTypeName,
     pub group: EntityTypeName,
     pub scope: EntityTypeName,
@@ -103,6 +104,7 @@ impl Names {
         Ok(Self {
             client: kind("Client")?,
             user: kind("User")?,
+            operator: kind("Operator")?,
             role: kind("Role")?,
             group: kind("ClientGroup")?,
             server,

@@ -168,6 +168,8 @@ pub enum Actor<'a> {
     User(&'a User),
     /// A client with a machine token, and its row's flag.
     Client(&'a Client, bool),
+    /// Whoever runs the command line on the server's own machine, by the name of the system's user.
+    Operator(&'a str),
 }
 
 /// What is administered.

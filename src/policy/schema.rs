@@ -15,6 +15,7 @@ pub fn schema_text(catalog: &Catalog) -> String {
         let admin = kind.actions.first().is_some_and(is_admin) || kind.name.starts_with("admin:");
         let family = if admin { "admin" } else { "api" };
         let (resources, context) = if admin { ("[Server, Client]", "Administration") } else { ("[ContentType]", "Use") };
+        let principals = if admin { "[User, Client, Operator]" } else { "[User, Client]" };
         let _ = writeln!(text, "\n@doc({})", quoted(&kind.title));
         let _ = writeln!(text, "action {} in [{}];", quoted(&kind.name), quoted(family));
         for scope in &kind.actions {
@@ -22,7 +23,7 @@ pub fn schema_text(catalog: &Catalog) -> String {
             let _ = writeln!(text, "@doc({})", quoted(title));
             let _ = writeln!(
                 text,
-                "action {} in [{}] appliesTo {{ principal: [User, Client], resource: {resources}, context: {context} }};",
+                "action {} in [{}] appliesTo {{ principal: {principals}, resource: {resources}, context: {context} }};",
                 quoted(scope.as_str()),
                 quoted(&kind.name),
             );

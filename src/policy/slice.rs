@@ -19,6 +19,8 @@ pub enum Type {
     Client,
     /// `User`
     User,
+    /// `Operator`
+    Operator,
     /// `Scope`
     Scope,
     /// `Server`
@@ -29,13 +31,14 @@ pub enum Type {
 
 impl Type {
     /// Every type.
-    pub const ALL: [Self; 5] = [Self::Client, Self::User, Self::Scope, Self::Server, Self::ContentType];
+    pub const ALL: [Self; 6] = [Self::Client, Self::User, Self::Operator, Self::Scope, Self::Server, Self::ContentType];
 
     /// Its name in the schema.
     pub fn name(self) -> &'static str {
         match self {
             Self::Client => "Client",
             Self::User => "User",
+            Self::Operator => "Operator",
             Self::Scope => "Scope",
             Self::Server => "Server",
             Self::ContentType => "ContentType",

@@ -92,6 +92,11 @@ impl Snapshot {
                 let numbers = self.user_numbers(&uid, user);
                 (uid, Type::User, numbers, None)
             }
+            Actor::Operator(name) => {
+                let uid = uid(&names.operator, name);
+                entities.push(cedar_policy::Entity::new_no_attrs(uid.clone(), std::collections::HashSet::new()));
+                (uid, Type::Operator, Default::default(), None)
+            }
             Actor::Client(client, active) => {
                 let entity = self.client_entity(client, active)?;
                 let uid = entity.uid();

@@ -58,12 +58,12 @@ pub struct TokenAnswer {
 pub async fn token(app: &App, ask: &Ask, request: GrantRequest) -> Result<TokenAnswer, Stop> {
     let name = request.grant_type.as_deref().ok_or(Reject::Missing("grant_type"))?;
     // Only the wire's names are grant types here; documents have short ones of their own.
-    let grant = GrantType::ALL.into_iter().find(|g| g.name() == name).ok_or(Reject::UnsupportedGrant);
+    let grant = GrantType::ALL.into_iter().find(|g| g.name() == name);
     let result = match grant {
-        Err(reject) => Err(reject.into()),
-        Ok(GrantType::AuthorizationCode) => authorization_code::redeem(app, ask, &request).await,
-        Ok(GrantType::JwtBearer) => jwt_bearer::exchange(app, ask, &request).await,
-        Ok(GrantType::ClientCredentials) => client_credentials::issue(app, ask, &request).await,
+        None => Err(Reject::UnsupportedGrant.into()),
+        Some(GrantType::AuthorizationCode) => authorization_code::redeem(app, ask, &request).await,
+        Some(GrantType::JwtBearer) => jwt_bearer::exchange(app, ask, &request).await,
+        Some(GrantType::ClientCredentials) => client_credentials::issue(app, ask, &request).await,
     };
     let label = grant.map_or("unknown", GrantType::short);
     if let Err(stop) = &result {
