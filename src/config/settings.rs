@@ -72,21 +72,13 @@ impl Default for Config {
 }
 
 /// Storage.
-#[derive(Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
     /// `sqlite:PATH` or `postgres://…`; the scheme alone chooses. Absent = `<data_dir>/grantwood.db`.
     pub url: Option<String>,
     /// A file that holds the URL instead, for URLs with a password.
     pub url_file: Option<PathBuf>,
-    /// Most connections to PostgreSQL.
-    pub pool_size: u32,
-}
-
-impl Default for Database {
-    fn default() -> Self {
-        Self { url: None, url_file: None, pool_size: 16 }
-    }
 }
 
 impl fmt::Debug for Database {
