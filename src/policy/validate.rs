@@ -47,7 +47,12 @@ impl Cache {
 
 impl Checker<'_> {
     /// Validates a policy; its shape is what the answer depends on. Warnings count as errors.
-    pub fn check(&mut self, policy: &Policy, shape: &str, origin: Option<(&Origin, &str)>) -> Vec<Diagnostic> {
+    pub fn check(
+        &mut self,
+        policy: &Policy,
+        shape: &str,
+        origin: Option<(&Origin, &str)>,
+    ) -> Vec<Diagnostic> {
         let mut hash = Sha256::new();
         hash.update(self.seed);
         hash.update(shape.as_bytes());

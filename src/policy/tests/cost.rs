@@ -10,7 +10,9 @@ use crate::oauth::client::{Client, ClientId, ClientType};
 use crate::oauth::grant::GrantType;
 use crate::oauth::pkce::Method;
 use crate::oauth::scope::Scope;
-use crate::policy::{ClientDocument, GrantFacts, GrantQuestion, Mode, OnDenied, Requested, TokenFacts, UseQuestion};
+use crate::policy::{
+    ClientDocument, GrantFacts, GrantQuestion, Mode, OnDenied, Requested, TokenFacts, UseQuestion,
+};
 
 fn micros(what: &str, rounds: usize, mut work: impl FnMut(usize)) {
     (0..rounds / 10).for_each(&mut work);
@@ -41,7 +43,9 @@ fn decisions() {
                 let mut doc = ClientDocument::new(ClientType::Confidential);
                 doc.scopes = vec!["api::form.form.*".into()];
                 doc.act_for = vec!["role:authenticated".into()];
-                snapshot.parse_client(&ClientId::parse(&format!("d{number}")).unwrap(), &doc, Mode::Stored).unwrap()
+                snapshot
+                    .parse_client(&ClientId::parse(&format!("d{number}")).unwrap(), &doc, Mode::Stored)
+                    .unwrap()
             })
             .collect();
         let ask = |at: usize, user| GrantQuestion {
@@ -60,7 +64,9 @@ fn decisions() {
             assert!(black_box(decided)[0].1.allowed);
         });
         micros(&format!("{count} database clients, issue_token of 1 scope, machine"), 20_000, |at| {
-            black_box(snapshot.issue_token(&ask(at, None), Requested::Exactly(&find), OnDenied::Reject).unwrap());
+            black_box(
+                snapshot.issue_token(&ask(at, None), Requested::Exactly(&find), OnDenied::Reject).unwrap(),
+            );
         });
         micros(&format!("{count} database clients, 20 scopes, user"), 2_000, |at| {
             black_box(snapshot.decide_scopes(&ask(at, Some(&ann)), &many));
@@ -71,12 +77,27 @@ fn decisions() {
     facts.auth_age_s = Some(30);
     facts.redirect_host = Some("app.example.com".into());
     facts.consented = Some(find.to_vec());
-    let q = GrantQuestion { client: client(&snapshot, "web-app"), active: true, grant: GrantType::AuthorizationCode, user: Some(&ann), facts: &facts };
+    let q = GrantQuestion {
+        client: client(&snapshot, "web-app"),
+        active: true,
+        grant: GrantType::AuthorizationCode,
+        user: Some(&ann),
+        facts: &facts,
+    };
     micros("file client, code, 1 scope, user", 20_000, |_| {
         assert!(black_box(snapshot.decide_scopes(&q, &find))[0].1.allowed);
     });
     let token = TokenFacts { scopes: &find, grant: GrantType::AuthorizationCode, age_s: 9 };
-    let usage = UseQuestion { user: Some(&ann), client: q.client, active: true, action: &find[0], token, now_ms: facts.now_ms, ip: facts.ip, http: None };
+    let usage = UseQuestion {
+        user: Some(&ann),
+        client: q.client,
+        active: true,
+        action: &find[0],
+        token,
+        now_ms: facts.now_ms,
+        ip: facts.ip,
+        http: None,
+    };
     micros("use of a token, user", 20_000, |_| assert!(black_box(snapshot.decide_use(&usage)).allowed));
     micros("sign-in", 20_000, |_| assert!(black_box(snapshot.sign_in(&ann, facts.ip, facts.now_ms)).is_ok()));
 }
@@ -86,7 +107,9 @@ fn decisions() {
 fn loads() {
     let dir = copy();
     for number in 0..1_000 {
-        let text = format!("type: confidential\nname: Number {number}\nscopes:\n  - api::form.form.find\n  - api::form.form.create\n");
+        let text = format!(
+            "type: confidential\nname: Number {number}\nscopes:\n  - api::form.form.find\n  - api::form.form.create\n"
+        );
         write(dir.path(), &format!("clients/n{number}.yaml"), text);
     }
     let began = Instant::now();
@@ -103,13 +126,21 @@ fn loads() {
     let dir = copy();
     let mut actions = String::new();
     for kind in 0..100 {
-        let text = format!("content_types:\n  api::k{kind}.k{kind}:\n    actions: {{ find: {{}}, findOne: {{}}, create: {{}}, update: {{}}, delete: {{}} }}\n");
+        let text = format!(
+            "content_types:\n  api::k{kind}.k{kind}:\n    actions: {{ find: {{}}, findOne: {{}}, create: {{}}, update: {{}}, delete: {{}} }}\n"
+        );
         write(dir.path(), &format!("catalog/k{kind}.yaml"), text);
         actions.push_str(&format!("  - api::k{kind}.k{kind}.*\n"));
     }
     write(dir.path(), "roles/everything.yaml", format!("actions:\n{actions}"));
     for number in 0..50 {
-        write(dir.path(), &format!("rules/n{number}.cedar"), format!("@id(\"n{number}\") forbid (principal, action == Action::\"api::k{number}.k{number}.find\", resource) when {{ context.ip.isMulticast() }};"));
+        write(
+            dir.path(),
+            &format!("rules/n{number}.cedar"),
+            format!(
+                "@id(\"n{number}\") forbid (principal, action == Action::\"api::k{number}.k{number}.find\", resource) when {{ context.ip.isMulticast() }};"
+            ),
+        );
     }
     let began = Instant::now();
     let engine = engine_of(dir.path());

@@ -88,7 +88,8 @@ fn world(dice: &mut Dice) -> World {
         fs::copy(super::shipped().join(&file), root.join(&file)).unwrap();
     }
     let catalog = engine_of(&super::shipped());
-    let scopes: Vec<Scope> = catalog.current().catalog().actions().map(|action| action.scope.clone()).collect();
+    let scopes: Vec<Scope> =
+        catalog.current().catalog().actions().map(|action| action.scope.clone()).collect();
     let list = |scopes: &[Scope]| scopes.iter().map(|s| format!("\n  - {s}")).collect::<String>();
     let ceiling: Vec<Scope> = scopes.iter().filter(|_| dice.often()).cloned().collect();
     fs::write(root.join("global.yaml"), format!("scopes:{}\n", list(&ceiling))).unwrap();
@@ -135,7 +136,14 @@ struct Reference<'a> {
 }
 
 impl Reference<'_> {
-    fn ask(&self, p: &EntityUid, a: &EntityUid, r: &EntityUid, context: &Context, entities: Vec<Entity>) -> Decision {
+    fn ask(
+        &self,
+        p: &EntityUid,
+        a: &EntityUid,
+        r: &EntityUid,
+        context: &Context,
+        entities: Vec<Entity>,
+    ) -> Decision {
         let request = Request::new(p.clone(), a.clone(), r.clone(), context.clone(), None).unwrap();
         let entities = Entities::from_entities(entities, None).unwrap();
         let response = Authorizer::new().is_authorized(&request, &self.set, &entities);
@@ -149,7 +157,8 @@ impl Reference<'_> {
 
     fn entities(&self, client: Option<(&Client, bool)>, user: Option<&User>, scope: &Scope) -> Vec<Entity> {
         let names = &self.snapshot.decider().names;
-        let mut all: Vec<Entity> = client.iter().map(|(c, active)| facts::client(names, c, *active).unwrap()).collect();
+        let mut all: Vec<Entity> =
+            client.iter().map(|(c, active)| facts::client(names, c, *active).unwrap()).collect();
         all.extend(user.map(|user| facts::user(names, user).unwrap()));
         let known = names.known(scope).unwrap();
         all.push(known.entity.clone());
@@ -218,7 +227,16 @@ fn slices_and_lists_decide_as_the_whole_set_does() {
             same(&snapshot.decide_start(&q), &reference.grant(&q, None, scope), "start");
 
             let token = TokenFacts { scopes: std::slice::from_ref(scope), grant, age_s: 0 };
-            let usage = UseQuestion { user, client, active, action: scope, token, now_ms: facts.now_ms, ip: facts.ip, http: None };
+            let usage = UseQuestion {
+                user,
+                client,
+                active,
+                action: scope,
+                token,
+                now_ms: facts.now_ms,
+                ip: facts.ip,
+                http: None,
+            };
             let mut expected = reference.grant(&q, Some(scope), scope);
             if expected.allowed && user.is_some() {
                 let role = reference.usage(&usage);
@@ -264,7 +282,9 @@ fn administration(dice: &mut Dice, world: &World, snapshot: &Snapshot, reference
         ip: "127.0.0.1".parse().unwrap(),
     };
     let engine = match snapshot.administer(&question) {
-        Ok(permit) => Decision { allowed: true, policies: permit.get().policies.clone(), ..Decision::default() },
+        Ok(permit) => {
+            Decision { allowed: true, policies: permit.get().policies.clone(), ..Decision::default() }
+        }
         Err(decision) => decision,
     };
     let token = TokenPairs { client: None, scopes: question.token, grant: None, age_s: None };
@@ -303,7 +323,8 @@ fn every_compiled_set_is_what_the_infos_say() {
         assert_eq!(policy.annotation("id"), Some(info.id.as_str()));
         let effect = if policy.effect() == cedar_policy::Effect::Forbid { "forbid" } else { "permit" };
         assert_eq!(effect, info.effect, "{}", info.id);
-        let mut annotations: Vec<_> = policy.annotations().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let mut annotations: Vec<_> =
+            policy.annotations().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         annotations.sort();
         assert_eq!(annotations, info.annotations);
         assert!(PolicyId::from_str(&info.id).is_ok());

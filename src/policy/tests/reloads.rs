@@ -15,7 +15,13 @@ fn finds(engine: &Engine, name: &str) -> bool {
     let facts = GrantFacts::new(1_767_614_400_000, "127.0.0.1".parse().unwrap(), 300);
     let user = user("ann", &["authenticated"]);
     let reporting = client(&snapshot, "reporting");
-    let q = GrantQuestion { client: reporting, active: true, grant: GrantType::JwtBearer, user: Some(&user), facts: &facts };
+    let q = GrantQuestion {
+        client: reporting,
+        active: true,
+        grant: GrantType::JwtBearer,
+        user: Some(&user),
+        facts: &facts,
+    };
     !snapshot.still_permitted(&q, &[scope(name)]).is_empty()
 }
 
@@ -45,7 +51,11 @@ fn y2_y6_a_bad_edit_changes_nothing_and_a_good_one_everything() {
     assert!(matches!(engine.reload(4, &yes), Reload::Swapped { .. }));
     assert_eq!(*engine.current().revision(), first);
 
-    write(dir.path(), "rules/lock.cedar", "@id(\"lock\") forbid (principal, action in Action::\"grant\", resource);");
+    write(
+        dir.path(),
+        "rules/lock.cedar",
+        "@id(\"lock\") forbid (principal, action in Action::\"grant\", resource);",
+    );
     engine.reload(5, &yes);
     assert!(!finds(&engine, "api::form.form.find"));
     fs::remove_file(dir.path().join("rules/lock.cedar")).unwrap();
@@ -63,7 +73,9 @@ fn the_caller_has_the_last_word() {
     let dir = copy();
     let engine = engine_of(dir.path());
     write(dir.path(), "clients/more.yaml", "type: public\n");
-    let no = |_: &crate::policy::Snapshot| Err(vec![Diagnostic::file("clients/more.yaml", "the database has it too")]);
+    let no = |_: &crate::policy::Snapshot| {
+        Err(vec![Diagnostic::file("clients/more.yaml", "the database has it too")])
+    };
     assert_eq!(engine.reload(1, &no), Reload::Kept);
     assert_eq!(engine.status().held_back[0].message, "the database has it too");
     assert!(Engine::open_with(options(dir.path()), 1, &no).is_err());
