@@ -51,8 +51,11 @@ pub struct Route {
     pub path: String,
 }
 
+/// Name, title, sensitive.
+pub type AdminAction = (&'static str, &'static str, bool);
+
 /// The actions of administration: content type, title, and action, title, sensitive.
-pub const ADMIN: [(&str, &str, &[(&str, &str, bool)]); 8] = [
+pub const ADMIN: [(&str, &str, &[AdminAction]); 8] = [
     (
         "admin:client",
         "Clients",
@@ -79,7 +82,11 @@ pub const ADMIN: [(&str, &str, &[(&str, &str, bool)]); 8] = [
             ("delete", "Delete users", true),
         ],
     ),
-    ("admin:key", "Signing keys", &[("read", "Read signing keys", false), ("rotate", "Rotate signing keys", true)]),
+    (
+        "admin:key",
+        "Signing keys",
+        &[("read", "Read signing keys", false), ("rotate", "Rotate signing keys", true)],
+    ),
     ("admin:audit", "Audit log", &[("read", "Read the audit log", false)]),
 ];
 
@@ -127,7 +134,11 @@ impl Catalog {
         for (action, document) in &document.actions {
             let scope = Scope::parse(&format!("{name}.{action}"));
             let Some(scope) = scope.ok().filter(|_| is_name(action)) else {
-                mistakes.push((Some(action.clone()), None, "an action is named with A-Z a-z 0-9 _ -".to_owned()));
+                mistakes.push((
+                    Some(action.clone()),
+                    None,
+                    "an action is named with A-Z a-z 0-9 _ -".to_owned(),
+                ));
                 continue;
             };
             let mut routes = Vec::new();
@@ -138,7 +149,13 @@ impl Catalog {
                 }
             }
             let title = document.title.clone().unwrap_or_else(|| action.clone());
-            actions.push(CatalogAction { scope, name: action.clone(), title, routes, sensitive: document.sensitive });
+            actions.push(CatalogAction {
+                scope,
+                name: action.clone(),
+                title,
+                routes,
+                sensitive: document.sensitive,
+            });
         }
         let title = document.title.clone().unwrap_or_else(|| name.to_owned());
         self.insert(name, &title, Some(file.to_owned()), actions);
@@ -235,7 +252,8 @@ impl Route {
 
     /// The route with its parameters unnamed: two routes with one pattern match the same requests.
     fn pattern(&self) -> String {
-        let path: Vec<&str> = self.path.split('/').map(|s| if s.starts_with(':') { ":" } else { s }).collect();
+        let path: Vec<&str> =
+            self.path.split('/').map(|s| if s.starts_with(':') { ":" } else { s }).collect();
         format!("{} {}", self.method, path.join("/"))
     }
 }
@@ -268,7 +286,10 @@ mod tests {
         let catalog = Catalog::built_in();
         assert_eq!(catalog.expand("admin:*").unwrap().len(), catalog.len());
         assert_eq!(catalog.expand("admin:client.*").unwrap().len(), 6);
-        assert_eq!(catalog.expand("admin:client.raed").unwrap_err(), "unknown action admin:client.raed, did you mean admin:client.read?");
+        assert_eq!(
+            catalog.expand("admin:client.raed").unwrap_err(),
+            "unknown action admin:client.raed, did you mean admin:client.read?"
+        );
         assert!(catalog.expand("*").is_err());
         assert!(catalog.expand("admin:clint.*").unwrap_err().contains("did you mean admin:client.*"));
     }
@@ -278,7 +299,18 @@ mod tests {
         for good in ["GET /", "GET /api/forms", "DELETE /api/forms/:id", "POST /api/invoices/:id/approve"] {
             assert!(Route::parse(good).is_ok(), "{good}");
         }
-        for bad in ["get /x", "GET x", "GET", "GET  /x", "GET /x/", "GET //x", "GET /../x", "TRACE /x", "GET /a b", "GET /x?y"] {
+        for bad in [
+            "get /x",
+            "GET x",
+            "GET",
+            "GET  /x",
+            "GET /x/",
+            "GET //x",
+            "GET /../x",
+            "TRACE /x",
+            "GET /a b",
+            "GET /x?y",
+        ] {
             assert!(Route::parse(bad).is_err(), "{bad}");
         }
     }

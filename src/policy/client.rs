@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::catalog::{Catalog, shown};
 use super::documents::ClientDocument;
-use crate::oauth::client::{ActFor, AssertionStyle, Client, ClientAuth, ClientId, ClientType, PkceRule, UriOrigin, is_name};
+use crate::oauth::client::{
+    ActFor, AssertionStyle, Client, ClientAuth, ClientId, ClientType, PkceRule, UriOrigin, is_name,
+};
 use crate::oauth::grant::GrantType;
 use crate::oauth::jwk::PublicKeys;
 use crate::oauth::redirect_uri::{MAX_URIS, RedirectUri};
@@ -34,8 +36,11 @@ pub struct FieldProblem {
 
 /// Where a document stands, and what it may refer to.
 pub(super) struct Surroundings<'a> {
+    /// What scopes may name.
     pub catalog: &'a Catalog,
+    /// The global scopes.
     pub ceiling: &'a BTreeSet<Scope>,
+    /// Where the document stands.
     pub place: Place<'a>,
 }
 
@@ -49,7 +54,9 @@ pub(super) enum Place<'a> {
 
 /// A client with what is remarkable about it, or everything that is wrong.
 pub(super) struct Built {
+    /// The client.
     pub client: Client,
+    /// What somebody should look at.
     pub warnings: Vec<FieldProblem>,
 }
 
@@ -60,7 +67,11 @@ struct Builder<'a> {
 }
 
 /// Reads a document.
-pub(super) fn build(id: &ClientId, doc: &ClientDocument, around: &Surroundings<'_>) -> Result<Built, Vec<FieldProblem>> {
+pub(super) fn build(
+    id: &ClientId,
+    doc: &ClientDocument,
+    around: &Surroundings<'_>,
+) -> Result<Built, Vec<FieldProblem>> {
     let mut builder = Builder { around, errors: Vec::new(), warnings: Vec::new() };
     let keys = builder.keys(doc);
     let grants = builder.grants(doc);
@@ -84,7 +95,11 @@ pub(super) fn build(id: &ClientId, doc: &ClientDocument, around: &Surroundings<'
         access_token_ttl: builder.ttl(doc),
         scopes: builder.scopes(doc),
     };
-    if builder.errors.is_empty() { Ok(Built { client, warnings: builder.warnings }) } else { Err(builder.errors) }
+    if builder.errors.is_empty() {
+        Ok(Built { client, warnings: builder.warnings })
+    } else {
+        Err(builder.errors)
+    }
 }
 
 impl Builder<'_> {
@@ -119,7 +134,8 @@ impl Builder<'_> {
         let listed = doc.grants.clone().unwrap_or(default);
         for (index, grant) in listed.iter().enumerate() {
             if doc.kind == ClientType::Public && *grant != GrantType::AuthorizationCode {
-                let message = format!("a public client cannot use {}: it cannot keep a credential", grant.short());
+                let message =
+                    format!("a public client cannot use {}: it cannot keep a credential", grant.short());
                 self.error(format!("grants[{index}]"), message);
             }
             if listed[..index].contains(grant) {
@@ -144,7 +160,9 @@ impl Builder<'_> {
                 ClientAuth::None
             }
             (ClientType::Confidential, Some(auth)) => auth,
-            (ClientType::Confidential, None) if keys.is_empty() && doc.public_keys.is_empty() => ClientAuth::Secret,
+            (ClientType::Confidential, None) if keys.is_empty() && doc.public_keys.is_empty() => {
+                ClientAuth::Secret
+            }
             (ClientType::Confidential, None) => ClientAuth::Key,
         }
     }
@@ -191,7 +209,9 @@ impl Builder<'_> {
         let mut uris: Vec<(RedirectUri, UriOrigin)> = Vec::new();
         for (index, text) in doc.redirect_uris.iter().enumerate() {
             let text = match self.around.place {
-                Place::Folder { public_url, .. } => text.replace("{public_url}", public_url.trim_end_matches('/')),
+                Place::Folder { public_url, .. } => {
+                    text.replace("{public_url}", public_url.trim_end_matches('/'))
+                }
                 Place::Database(_) => text.clone(),
             };
             match RedirectUri::parse(&text) {
@@ -209,7 +229,7 @@ impl Builder<'_> {
     }
 
     fn keys(&mut self, doc: &ClientDocument) -> PublicKeys {
-        let mut keys = PublicKeys::default();
+        let mut keys: PublicKeys = Default::default();
         for (index, entry) in doc.public_keys.iter().enumerate() {
             let inline = entry.trim_start().starts_with(['{', '-']);
             let parsed = match &self.around.place {
@@ -258,8 +278,9 @@ impl Builder<'_> {
         if above.is_empty() {
             return;
         }
-        // A wildcard means "whatever the ceiling leaves": nobody is surprised by what it does not give.
-        if entry.ends_with('*') && above.len() < scopes.len() {
+        // In a file, a wildcard means "whatever the ceiling leaves": nobody is surprised by what it does not give.
+        let in_file = matches!(self.around.place, Place::Folder { .. });
+        if in_file && entry.ends_with('*') && above.len() < scopes.len() {
             return;
         }
         let message = format!("{} is not in the global scopes", above.join(", "));

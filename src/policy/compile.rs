@@ -30,7 +30,8 @@ fn literal(kind: &str, id: &str) -> String {
 }
 
 fn list(kind: &str, scopes: &[Scope]) -> String {
-    let items: Vec<String> = scopes.iter().map(|scope| format!("  {}", literal(kind, scope.as_str()))).collect();
+    let items: Vec<String> =
+        scopes.iter().map(|scope| format!("  {}", literal(kind, scope.as_str()))).collect();
     format!("[\n{}\n]", items.join(",\n"))
 }
 
@@ -102,8 +103,11 @@ mod tests {
     fn y12_a_name_cannot_leave_its_literal() {
         for evil in ["a\"); permit(principal, action, resource); //", "a\\", "a\n", "\u{202e}x", "é\0"] {
             let [grant, usage] = &client(evil, evil, &scopes(&["api::a.a.find"]))[..] else { panic!() };
-            for compiled in [grant, usage, &role(evil, evil, evil, &scopes(&["api::a.a.find"])), &ceiling(evil, &[])] {
-                let policy = Policy::parse(None, &compiled.text).unwrap_or_else(|e| panic!("{e}: {}", compiled.text));
+            for compiled in
+                [grant, usage, &role(evil, evil, evil, &scopes(&["api::a.a.find"])), &ceiling(evil, &[])]
+            {
+                let policy =
+                    Policy::parse(None, &compiled.text).unwrap_or_else(|e| panic!("{e}: {}", compiled.text));
                 assert_eq!(policy.annotation("source"), Some(evil));
             }
             let policy = Policy::parse(None, &grant.text).unwrap();
@@ -114,7 +118,9 @@ mod tests {
 
     #[test]
     fn what_reviewers_read() {
-        let [grant, usage] = &client("reporting", "policies/clients/reporting.yaml:3", &scopes(&["a::b.c.find"]))[..] else {
+        let [grant, usage] =
+            &client("reporting", "policies/clients/reporting.yaml:3", &scopes(&["a::b.c.find"]))[..]
+        else {
             panic!()
         };
         assert_eq!(

@@ -26,11 +26,17 @@ pub struct Decider {
 
 /// A question in Cedar's words.
 pub struct Ask<'a> {
+    /// Which slice.
     pub key: Key,
+    /// Who.
     pub principal: &'a EntityUid,
+    /// Does what.
     pub action: &'a EntityUid,
+    /// To what.
     pub resource: &'a EntityUid,
+    /// In which circumstances.
     pub context: &'a Context,
+    /// The entities that the question names.
     pub entities: &'a Entities,
     /// The forbid that applies by lookup.
     pub forbid: Option<&'a str>,
@@ -73,7 +79,8 @@ impl Decider {
         let mut errors: Vec<String> = diagnostics.errors().map(ToString::to_string).collect();
         errors.sort();
         let yes = response.decision() == cedar_policy::Decision::Allow;
-        let mut policies: Vec<String> = diagnostics.reason().map(|id| AsRef::<str>::as_ref(id).to_owned()).collect();
+        let mut policies: Vec<String> =
+            diagnostics.reason().map(|id| AsRef::<str>::as_ref(id).to_owned()).collect();
         let forbidden = (!yes && !policies.is_empty()) || ask.forbid.is_some();
         if forbidden {
             if yes {
@@ -101,7 +108,10 @@ impl Decider {
 
     fn error_of(&self, policies: &[String]) -> Option<String> {
         let ranked = policies.iter().filter_map(|id| self.forbids.get(id));
-        ranked.filter(|(_, error)| error.is_some()).min_by_key(|(rank, _)| *rank).and_then(|(_, error)| error.clone())
+        ranked
+            .filter(|(_, error)| error.is_some())
+            .min_by_key(|(rank, _)| *rank)
+            .and_then(|(_, error)| error.clone())
     }
 
     /// A question that could not be put: a no, and counted.

@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn prints_place_snippet_and_hint() {
-        let text = Diagnostic::at("policies/x.yaml", 2, 3, "bad").hint("do better").snippet("a\n  b\n").to_string();
+        let text =
+            Diagnostic::at("policies/x.yaml", 2, 3, "bad").hint("do better").snippet("a\n  b\n").to_string();
         assert_eq!(
             text,
             "error: bad\n  --> policies/x.yaml:2:3\n   |\n 2 |   b\n   |   ^\n   = help: do better"

@@ -5,7 +5,6 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::yaml::Shape;
 use crate::oauth::client::{AssertionStyle, ClientAuth, ClientType, PkceRule};
 use crate::oauth::grant::GrantType;
 use crate::oauth::pkce;
@@ -325,7 +324,8 @@ impl<'de> Deserialize<'de> for Ttl {
                 u64::try_from(seconds).map(Ttl).map_err(|_| E::custom("a length of time is not negative"))
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Ttl, E> {
-                Ttl::parse(text).ok_or_else(|| E::custom("a length of time is written as 900, 900s, 15m, 1h or 2d"))
+                Ttl::parse(text)
+                    .ok_or_else(|| E::custom("a length of time is written as 900, 900s, 15m, 1h or 2d"))
             }
         }
         deserializer.deserialize_any(TtlVisitor)
@@ -335,77 +335,3 @@ impl<'de> Deserialize<'de> for Ttl {
 fn yes() -> bool {
     true
 }
-
-/// The keys of a catalog document.
-pub const CATALOG: Shape = Shape::Keys(&[(
-    "content_types",
-    Shape::Each(&Shape::Keys(&[
-        ("title", Shape::Any),
-        (
-            "actions",
-            Shape::Each(&Shape::Keys(&[
-                ("title", Shape::Any),
-                ("routes", Shape::Any),
-                ("sensitive", Shape::Any),
-            ])),
-        ),
-    ])),
-)]);
-
-/// The keys of the global document.
-pub const GLOBAL: Shape = Shape::Keys(&[("managed_by", Shape::Any), ("scopes", Shape::Any)]);
-
-/// The keys of a role document.
-pub const ROLE: Shape = Shape::Keys(&[("title", Shape::Any), ("actions", Shape::Any)]);
-
-/// The keys of a client document.
-pub const CLIENT: Shape = Shape::Keys(&[
-    ("managed_by", Shape::Any),
-    ("name", Shape::Any),
-    ("type", Shape::Any),
-    ("active", Shape::Any),
-    ("owner", Shape::Any),
-    ("grants", Shape::Any),
-    ("auth", Shape::Any),
-    ("pkce", Shape::Any),
-    ("assertion_style", Shape::Any),
-    ("require_secret", Shape::Any),
-    ("act_for", Shape::Any),
-    ("groups", Shape::Any),
-    ("redirect_uris", Shape::Any),
-    ("public_keys", Shape::Any),
-    ("access_token_ttl", Shape::Any),
-    ("scopes", Shape::Any),
-]);
-
-/// The keys of a test document.
-pub const TESTS: Shape = Shape::Keys(&[(
-    "tests",
-    Shape::Items(&Shape::Keys(&[
-        ("name", Shape::Any),
-        ("client", Shape::Any),
-        ("grant", Shape::Any),
-        ("scope", Shape::Any),
-        ("action", Shape::Any),
-        ("about", Shape::Any),
-        ("user", Shape::Keys(&[("username", Shape::Any), ("roles", Shape::Any), ("blocked", Shape::Any)])),
-        ("token", Shape::Any),
-        (
-            "context",
-            Shape::Keys(&[
-                ("ip", Shape::Any),
-                ("time", Shape::Any),
-                ("ttl", Shape::Any),
-                ("audience", Shape::Any),
-                ("pkce", Shape::Any),
-                ("consented", Shape::Any),
-                ("auth_age", Shape::Any),
-                ("alg", Shape::Any),
-                ("assertion_ttl", Shape::Any),
-            ]),
-        ),
-        ("expect", Shape::Any),
-        ("policies", Shape::Any),
-        ("error", Shape::Any),
-    ])),
-)]);

@@ -26,7 +26,11 @@ pub fn client(names: &Names, client: &Client, active: bool) -> Result<Entity, St
         ClientType::Confidential => &names.confidential,
         ClientType::Public => &names.public,
     };
-    let grants = client.grants.iter().filter_map(|grant| names.grant(*grant)).map(|n| Value::new_entity_uid(n.uid.clone()));
+    let grants = client
+        .grants
+        .iter()
+        .filter_map(|grant| names.grant(*grant))
+        .map(|n| Value::new_entity_uid(n.uid.clone()));
     let (mut roles, mut users) = (Vec::new(), Vec::new());
     for who in &client.act_for {
         match who {
@@ -51,7 +55,8 @@ pub fn client(names: &Names, client: &Client, active: bool) -> Result<Entity, St
         set("max_ttl", seconds(ttl));
     }
     let parents: HashSet<EntityUid> = client.groups.iter().map(|group| uid(&names.group, group)).collect();
-    Entity::new(uid(&names.client, client.id.as_str()), attributes, parents).map_err(|error| error.to_string())
+    Entity::new(uid(&names.client, client.id.as_str()), attributes, parents)
+        .map_err(|error| error.to_string())
 }
 
 /// `User::"…"` with what policies may know about them.
@@ -72,7 +77,8 @@ pub fn grant_context(names: &Names, question: &GrantQuestion<'_>) -> Result<Cont
     let facts = question.facts;
     let mut pairs = moment(facts.now_ms, facts.ip);
     pairs.push(("ttl".to_owned(), seconds(facts.ttl_s)));
-    pairs.push(("audience".to_owned(), Value::new_set(facts.audience.iter().cloned().map(Value::new_string))));
+    pairs
+        .push(("audience".to_owned(), Value::new_set(facts.audience.iter().cloned().map(Value::new_string))));
     if let Some(user) = question.user.filter(|_| question.grant != GrantType::ClientCredentials) {
         pairs.push(("user".to_owned(), Value::new_entity_uid(uid(&names.user, &user.id))));
     }
@@ -113,9 +119,13 @@ fn code_facts(names: &Names, facts: &GrantFacts, pairs: &mut Pairs) {
 
 /// What a use question knows about the token.
 pub struct TokenPairs<'a> {
+    /// Its client.
     pub client: Option<EntityUid>,
+    /// What it carries; none = there is no token.
     pub scopes: Option<&'a [Scope]>,
+    /// How it was obtained.
     pub grant: Option<GrantType>,
+    /// Seconds since it was issued.
     pub age_s: Option<u64>,
 }
 
@@ -200,7 +210,8 @@ pub fn datetime(ms: i64) -> String {
     let year = year_of_era + era * 400 + year;
     let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1_000 % 60);
     let mut text = String::with_capacity(24);
-    let _ = write!(text, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", rest % 1_000);
+    let _ =
+        write!(text, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", rest % 1_000);
     text
 }
 

@@ -146,7 +146,7 @@ impl Folder {
             let wanted = endings.join(", .");
             match name.rsplit_once('.') {
                 Some((stem, ending)) if endings.contains(&ending) => {
-                    if !is_name(stem) && !(kind == Kind::Catalog && is_name(&stem.replace('.', "-"))) {
+                    if !(is_name(stem) || kind == Kind::Catalog && is_name(&stem.replace('.', "-"))) {
                         let message = "a document is named with 1 to 64 of A-Z a-z 0-9 _ -";
                         self.errors.push(Diagnostic::file(shown, message));
                         continue;
@@ -183,7 +183,8 @@ impl Folder {
                 Ok(name) if name.starts_with('.') || name.ends_with('~') => {}
                 Ok(name) => entries.push((name, entry.path())),
                 Err(_) => {
-                    self.errors.push(Diagnostic::file(base.display().to_string(), "a file's name is not UTF-8"));
+                    self.errors
+                        .push(Diagnostic::file(base.display().to_string(), "a file's name is not UTF-8"));
                 }
             }
         }
@@ -221,7 +222,8 @@ fn read_inside(root: &Path, path: &Path) -> Result<String, String> {
         return Err("not a regular file".to_owned());
     }
     if meta.nlink() > 1 {
-        return Err("the file has a second name (a hard link), so its content may not belong here; copy it".to_owned());
+        return Err("the file has a second name (a hard link), so its content may not belong here; copy it"
+            .to_owned());
     }
     let mut bytes = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;

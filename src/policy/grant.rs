@@ -41,7 +41,9 @@ impl Snapshot {
     pub fn decide_scopes(&self, question: &GrantQuestion<'_>, scopes: &[Scope]) -> Vec<(Scope, Decision)> {
         match self.prepare(question, scopes) {
             Ok(prepared) => self.each(question, scopes, &prepared),
-            Err(why) => scopes.iter().map(|scope| (scope.clone(), self.decider().failed(why.clone()))).collect(),
+            Err(why) => {
+                scopes.iter().map(|scope| (scope.clone(), self.decider().failed(why.clone()))).collect()
+            }
         }
     }
 
@@ -68,7 +70,11 @@ impl Snapshot {
     }
 
     /// Decides whether a code may be issued for what a user agreed to.
-    pub fn issue_code(&self, question: &GrantQuestion<'_>, scopes: &[Scope]) -> Result<Permit<IssueCode>, Stop> {
+    pub fn issue_code(
+        &self,
+        question: &GrantQuestion<'_>,
+        scopes: &[Scope],
+    ) -> Result<Permit<IssueCode>, Stop> {
         let Some(user) = question.user else {
             return Err(Stop::Fault(Fault::Policy("a code needs a user".to_owned())));
         };
@@ -145,7 +151,9 @@ impl Snapshot {
                 let numbers = self.user_numbers(&uid, user);
                 let context = match scopes.is_empty() {
                     true => Context::empty(),
-                    false => facts::use_context(names, question.facts.now_ms, question.facts.ip, token, None)?,
+                    false => {
+                        facts::use_context(names, question.facts.now_ms, question.facts.ip, token, None)?
+                    }
                 };
                 Some(PreparedUser { uid, numbers, context })
             }
@@ -172,7 +180,12 @@ impl Snapshot {
         self.grant_ask(question, prepared, &names.server, Type::Server, None, None)
     }
 
-    fn each(&self, question: &GrantQuestion<'_>, scopes: &[Scope], prepared: &Prepared) -> Vec<(Scope, Decision)> {
+    fn each(
+        &self,
+        question: &GrantQuestion<'_>,
+        scopes: &[Scope],
+        prepared: &Prepared,
+    ) -> Vec<(Scope, Decision)> {
         let names = &self.decider().names;
         let decide = |scope: &Scope| match names.known(scope) {
             None => Decision::default(),
@@ -268,7 +281,9 @@ impl Snapshot {
 fn refused_scope(scope: Scope, decision: Decision) -> Reject {
     match decision.error {
         // The role question speaks of tokens; to the client it is a scope that it cannot have.
-        Some(error) if !matches!(error.as_str(), "invalid_scope" | "insufficient_scope" | "invalid_token") => {
+        Some(error)
+            if !matches!(error.as_str(), "invalid_scope" | "insufficient_scope" | "invalid_token") =>
+        {
             Reject::Policy { error, policies: decision.policies }
         }
         _ => Reject::ScopeDenied { scope, policies: decision.policies },

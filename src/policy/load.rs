@@ -10,8 +10,11 @@ use super::assemble::{self, Parts};
 use super::catalog::{Catalog, is_admin};
 use super::client::{Built, FieldProblem, Place, Surroundings, build};
 use super::diagnostics::{Diagnostic, Severity, did_you_mean};
-use super::documents::{self, CatalogDocument, ClientDocument, GlobalDocument, ManagedBy, RoleDocument, TestsDocument};
+use super::documents::{
+    CatalogDocument, ClientDocument, GlobalDocument, ManagedBy, RoleDocument, TestsDocument,
+};
 use super::files::{Folder, Kind, Source};
+use super::shapes;
 use super::snapshot::{Global, LoadedTests, Role, Snapshot};
 use super::validate::Cache;
 use super::yaml::{Node, Parsed, Step, parse};
@@ -41,13 +44,17 @@ pub(super) const BASE: &str = include_str!("base.cedar");
 
 /// What one pass over the folder found.
 pub(super) struct Loader<'a> {
+    /// What was asked for.
     pub options: &'a Options,
+    /// What was found so far.
     pub found: Vec<Diagnostic>,
 }
 
 /// A role as it was read, with the places of its content types.
 pub(super) struct ReadRole {
+    /// Its name.
     pub name: String,
+    /// What it permits.
     pub role: Role,
     /// By content type: `@source` and the actions, in order.
     pub parts: BTreeMap<String, (String, Vec<Scope>)>,
@@ -55,9 +62,13 @@ pub(super) struct ReadRole {
 
 /// A client as it was read.
 pub(super) struct ReadClient {
+    /// The client.
     pub client: Client,
+    /// Its document.
     pub document: ClientDocument,
+    /// The file, for people.
     pub file: String,
+    /// Where its scopes stand, for `@source`.
     pub source: String,
 }
 
@@ -85,7 +96,9 @@ pub(super) fn load(
         let thread = std::thread::Builder::new().name("policy-load".to_owned()).stack_size(STACK_BYTES);
         let internal = |why: String| Err(vec![Diagnostic::file(options.folder.display().to_string(), why)]);
         match thread.spawn_scoped(scope, work) {
-            Ok(handle) => handle.join().unwrap_or_else(|_| internal("loading failed; this is a bug".to_owned())),
+            Ok(handle) => {
+                handle.join().unwrap_or_else(|_| internal("loading failed; this is a bug".to_owned()))
+            }
             Err(error) => internal(format!("no thread to load policies: {error}")),
         }
     })
@@ -109,7 +122,9 @@ fn load_here(
     let parts = Parts { catalog, global, ceiling, ceiling_source: source, roles, clients, tests };
     let snapshot = assemble::assemble(&mut loader, parts, folder, revision, cache, failures);
     let Loader { mut found, .. } = loader;
-    found.sort_by(|a, b| (a.severity, &a.file, a.line, a.column).cmp(&(b.severity, &b.file, b.line, b.column)));
+    found.sort_by(|a, b| {
+        (a.severity, &a.file, a.line, a.column).cmp(&(b.severity, &b.file, b.line, b.column))
+    });
     match snapshot {
         Some(mut snapshot) if found.iter().all(|d| d.severity == Severity::Warning) => {
             snapshot.warnings = found;
@@ -140,7 +155,9 @@ impl Loader<'_> {
         }
         if !global {
             let file = self.shown("global.yaml");
-            self.found.push(Diagnostic::file(file, "not found").hint("it lists the scopes that any token may carry"));
+            self.found.push(
+                Diagnostic::file(file, "not found").hint("it lists the scopes that any token may carry"),
+            );
         }
         if !some {
             let file = self.options.folder.display().to_string();
@@ -173,7 +190,7 @@ impl Loader<'_> {
     fn catalog(&mut self, folder: &Folder) -> Catalog {
         let mut catalog = Catalog::built_in();
         for source in folder.sources.iter().filter(|s| s.kind == Kind::Catalog) {
-            let Some(parsed) = self.document::<CatalogDocument>(source, &documents::CATALOG) else { continue };
+            let Some(parsed) = self.document::<CatalogDocument>(source, &shapes::CATALOG) else { continue };
             for (name, document) in &parsed.document.content_types {
                 let file = self.shown(&source.relative);
                 for (action, route, message) in catalog.add(&file, name, document) {
@@ -194,12 +211,21 @@ impl Loader<'_> {
     fn global(&mut self, folder: &Folder, catalog: &Catalog) -> (Global, String) {
         let file = self.options.folder.join("global.yaml");
         let nothing = |file| (Global { file, ..Global::default() }, "policies/global.yaml".to_owned());
-        let Some(source) = folder.sources.iter().find(|s| s.kind == Kind::Global) else { return nothing(file) };
-        let Some(parsed) = self.document::<GlobalDocument>(source, &documents::GLOBAL) else { return nothing(file) };
+        let Some(source) = folder.sources.iter().find(|s| s.kind == Kind::Global) else {
+            return nothing(file);
+        };
+        let Some(parsed) = self.document::<GlobalDocument>(source, &shapes::GLOBAL) else {
+            return nothing(file);
+        };
         let scopes = self.expand(source, &parsed.tree, "scopes", &parsed.document.scopes, catalog);
         let line = parsed.tree.place_of_field("scopes").0;
         let global = Global {
-            scopes: scopes.into_iter().flat_map(|(_, scopes)| scopes).collect::<BTreeSet<_>>().into_iter().collect(),
+            scopes: scopes
+                .into_iter()
+                .flat_map(|(_, scopes)| scopes)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
             entries: parsed.document.scopes,
             managed_by_admin: parsed.document.managed_by == Some(ManagedBy::Admin),
             file,
@@ -220,7 +246,9 @@ impl Loader<'_> {
         for (index, entry) in entries.iter().enumerate() {
             match catalog.expand(entry) {
                 Ok(scopes) => expanded.push((index, scopes)),
-                Err(message) => self.report(source, tree.place(&[Step::Key(field), Step::Item(index)]), message),
+                Err(message) => {
+                    self.report(source, tree.place(&[Step::Key(field), Step::Item(index)]), message)
+                }
             }
         }
         expanded
@@ -229,23 +257,30 @@ impl Loader<'_> {
     fn roles(&mut self, folder: &Folder, catalog: &Catalog, ceiling: &BTreeSet<Scope>) -> Vec<ReadRole> {
         let mut roles = Vec::new();
         for source in folder.sources.iter().filter(|s| s.kind == Kind::Role) {
-            let Some(parsed) = self.document::<RoleDocument>(source, &documents::ROLE) else { continue };
+            let Some(parsed) = self.document::<RoleDocument>(source, &shapes::ROLE) else { continue };
             let mut parts: BTreeMap<String, (String, Vec<Scope>)> = BTreeMap::new();
             let mut all = BTreeSet::new();
-            for (index, scopes) in self.expand(source, &parsed.tree, "actions", &parsed.document.actions, catalog) {
+            for (index, scopes) in
+                self.expand(source, &parsed.tree, "actions", &parsed.document.actions, catalog)
+            {
                 let place = parsed.tree.place(&[Step::Key("actions"), Step::Item(index)]);
                 if let [only] = scopes.as_slice()
                     && !ceiling.contains(only)
                     && !is_admin(only)
                 {
-                    self.report(source, place, format!("{only} is not in the global scopes, so no token carries it"));
+                    self.report(
+                        source,
+                        place,
+                        format!("{only} is not in the global scopes, so no token carries it"),
+                    );
                     if let Some(last) = self.found.last_mut() {
                         last.severity = Severity::Warning;
                     }
                 }
                 for scope in scopes {
                     let label = || format!("policies/{}:{}", source.relative, place.0);
-                    let part = parts.entry(scope.content_type().to_owned()).or_insert_with(|| (label(), Vec::new()));
+                    let part =
+                        parts.entry(scope.content_type().to_owned()).or_insert_with(|| (label(), Vec::new()));
                     if all.insert(scope.clone()) {
                         part.1.push(scope);
                     }
@@ -270,7 +305,7 @@ impl Loader<'_> {
         let around = Surroundings { catalog, ceiling, place };
         let mut clients = Vec::new();
         for source in folder.sources.iter().filter(|s| s.kind == Kind::Client) {
-            let Some(parsed) = self.document::<ClientDocument>(source, &documents::CLIENT) else { continue };
+            let Some(parsed) = self.document::<ClientDocument>(source, &shapes::CLIENT) else { continue };
             let Some(id) = ClientId::parse(&source.stem) else { continue };
             match build(&id, &parsed.document, &around) {
                 Ok(Built { client, warnings }) => {
@@ -305,7 +340,10 @@ impl Loader<'_> {
             let Some(ActFor::Role(name)) = ActFor::parse(entry) else { continue };
             if !roles.iter().any(|role| role.name == name) {
                 let near = did_you_mean(&name, roles.iter().map(|role| role.name.as_str()));
-                let problem = FieldProblem { field: format!("act_for[{index}]"), message: format!("no role {name}{near}") };
+                let problem = FieldProblem {
+                    field: format!("act_for[{index}]"),
+                    message: format!("no role {name}{near}"),
+                };
                 self.problems(source, tree, vec![problem], true);
             }
         }
@@ -314,7 +352,7 @@ impl Loader<'_> {
     fn tests(&mut self, folder: &Folder) -> Vec<LoadedTests> {
         let mut tests = Vec::new();
         for source in folder.sources.iter().filter(|s| s.kind == Kind::Test) {
-            let Some(parsed) = self.document::<TestsDocument>(source, &documents::TESTS) else { continue };
+            let Some(parsed) = self.document::<TestsDocument>(source, &shapes::TESTS) else { continue };
             let count = parsed.document.tests.len();
             let place = |index| parsed.tree.place(&[Step::Key("tests"), Step::Item(index)]);
             tests.push(LoadedTests {

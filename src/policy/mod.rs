@@ -22,11 +22,12 @@ pub mod permit;
 pub mod question;
 mod rules;
 mod schema;
+mod shapes;
 mod slice;
 pub mod snapshot;
-pub mod tests_run;
 #[cfg(test)]
 mod tests;
+pub mod tests_run;
 mod usage;
 mod validate;
 pub mod watch;

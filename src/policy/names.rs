@@ -3,29 +3,44 @@
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr as _;
 
-use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, ParseErrors, RestrictedExpression};
+use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 
-use super::catalog::{Catalog, is_admin};
+use super::catalog::{Catalog, CatalogAction, is_admin};
 use super::slice::Type;
 use crate::oauth::grant::GrantType;
 use crate::oauth::scope::Scope;
 
 /// The names of one snapshot.
 pub struct Names {
+    /// `Client`
     pub client: EntityTypeName,
+    /// `User`
     pub user: EntityTypeName,
+    /// `Operator`
     pub operator: EntityTypeName,
+    /// `Role`
     pub role: EntityTypeName,
+    /// `ClientGroup`
     pub group: EntityTypeName,
+    /// `Scope`
     pub scope: EntityTypeName,
+    /// `Server::"self"`
     pub server: EntityUid,
+    /// `Action::"user:sign_in"`
     pub sign_in: ActionNames,
+    /// `ClientKind::"confidential"`
     pub confidential: EntityUid,
+    /// `ClientKind::"public"`
     pub public: EntityUid,
+    /// `Pkce::"none"`
     pub pkce_none: EntityUid,
+    /// `Pkce::"plain"`
     pub pkce_plain: EntityUid,
+    /// `Pkce::"S256"`
     pub pkce_s256: EntityUid,
+    /// `PathParams::"request"`
     pub params: EntityUid,
+    /// `Headers::"request"`
     pub headers: EntityUid,
     grants: HashMap<GrantType, ActionNames>,
     scopes: HashMap<Scope, ScopeNames>,
@@ -59,54 +74,27 @@ pub struct ScopeNames {
 impl Names {
     /// Makes the names of a catalog.
     pub fn new(catalog: &Catalog) -> Result<Self, String> {
-        Self::make(catalog).map_err(|error| error.to_string())
-    }
-
-    fn make(catalog: &Catalog) -> Result<Self, Problem> {
-        let kind = |name: &str| EntityTypeName::from_str(name);
-        let (action, content) = (kind("Action")?, kind("ContentType")?);
-        let uid = |kind: &EntityTypeName, id: &str| EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id));
-        let mut actions = Vec::new();
-        let mut add = |id: &str, groups: &[&str]| {
-            let line: Vec<EntityUid> = std::iter::once(id).chain(groups.iter().copied()).map(|id| uid(&action, id)).collect();
-            let entities = line
-                .iter()
-                .enumerate()
-                .map(|(at, own)| Entity::new_no_attrs(own.clone(), line.get(at + 1).cloned().into_iter().collect()))
-                .collect();
-            let number = u32::try_from(actions.len()).unwrap_or(u32::MAX);
-            let names = ActionNames { number, uid: line[0].clone(), entities };
-            actions.push(line);
-            names
-        };
-        let grants = GrantType::ALL.into_iter().map(|grant| (grant, add(grant.action(), &["grant"]))).collect();
-        let sign_in = add("user:sign_in", &[]);
+        let (kinds, pkce) = (kind("ClientKind")?, kind("Pkce")?);
+        let mut actions = Actions { kind: kind("Action")?, known: Vec::new() };
+        let grants = GrantType::ALL
+            .into_iter()
+            .map(|grant| (grant, actions.add(grant.action(), &["grant"])))
+            .collect();
+        let sign_in = actions.add("user:sign_in", &[]);
         let server = uid(&kind("Server")?, "self");
-        let scope_type = kind("Scope")?;
+        let (scope, content) = (kind("Scope")?, kind("ContentType")?);
         let mut scopes = HashMap::new();
         for known in catalog.actions() {
-            let scope = &known.scope;
-            let admin = is_admin(scope);
-            let parent = uid(&content, scope.content_type());
-            let own = uid(&scope_type, scope.as_str());
-            let attributes = HashMap::from([("sensitive".to_owned(), RestrictedExpression::new_bool(known.sensitive))]);
-            let entity = Entity::new(own.clone(), attributes, HashSet::from([parent.clone()]))?;
-            let names = ScopeNames {
-                uid: own,
-                entity,
-                action: add(scope.as_str(), &[scope.content_type(), if admin { "admin" } else { "api" }]),
-                resource: if admin { server.clone() } else { parent },
-                resource_type: if admin { Type::Server } else { Type::ContentType },
-            };
-            scopes.insert(scope.clone(), names);
+            let names = scope_names(known, &scope, &content, &server, &mut actions)?;
+            scopes.insert(known.scope.clone(), names);
         }
-        let (kinds, pkce) = (kind("ClientKind")?, kind("Pkce")?);
         Ok(Self {
             client: kind("Client")?,
             user: kind("User")?,
             operator: kind("Operator")?,
             role: kind("Role")?,
             group: kind("ClientGroup")?,
+            scope,
             server,
             sign_in,
             confidential: uid(&kinds, "confidential"),
@@ -116,10 +104,9 @@ impl Names {
             pkce_s256: uid(&pkce, "S256"),
             params: uid(&kind("PathParams")?, "request"),
             headers: uid(&kind("Headers")?, "request"),
-            scope: scope_type,
             grants,
             scopes,
-            actions,
+            actions: actions.known,
         })
     }
 
@@ -144,10 +131,50 @@ pub fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
-#[derive(Debug, thiserror::Error)]
-enum Problem {
-    #[error("{0}")]
-    Name(#[from] ParseErrors),
-    #[error("{0}")]
-    Attribute(#[from] cedar_policy::EntityAttrEvaluationError),
+fn kind(name: &str) -> Result<EntityTypeName, String> {
+    EntityTypeName::from_str(name).map_err(|error| error.to_string())
+}
+
+/// Gives actions their numbers.
+struct Actions {
+    kind: EntityTypeName,
+    known: Vec<Vec<EntityUid>>,
+}
+
+impl Actions {
+    /// Adds an action that is in the first group, which is in the second.
+    fn add(&mut self, id: &str, groups: &[&str]) -> ActionNames {
+        let own = uid(&self.kind, id);
+        let line: Vec<EntityUid> =
+            std::iter::once(own.clone()).chain(groups.iter().map(|id| uid(&self.kind, id))).collect();
+        let parents = |at: usize| line.get(at + 1).cloned().into_iter().collect();
+        let entities =
+            line.iter().enumerate().map(|(at, uid)| Entity::new_no_attrs(uid.clone(), parents(at))).collect();
+        let number = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+        self.known.push(line);
+        ActionNames { number, uid: own, entities }
+    }
+}
+
+fn scope_names(
+    known: &CatalogAction,
+    scope_type: &EntityTypeName,
+    content_type: &EntityTypeName,
+    server: &EntityUid,
+    actions: &mut Actions,
+) -> Result<ScopeNames, String> {
+    let scope = &known.scope;
+    let admin = is_admin(scope);
+    let parent = uid(content_type, scope.content_type());
+    let own = uid(scope_type, scope.as_str());
+    let sensitive = RestrictedExpression::new_bool(known.sensitive);
+    let attributes = HashMap::from([("sensitive".to_owned(), sensitive)]);
+    let entity = Entity::new(own.clone(), attributes, HashSet::from([parent.clone()]));
+    Ok(ScopeNames {
+        uid: own,
+        entity: entity.map_err(|error| error.to_string())?,
+        action: actions.add(scope.as_str(), &[scope.content_type(), if admin { "admin" } else { "api" }]),
+        resource: if admin { server.clone() } else { parent },
+        resource_type: if admin { Type::Server } else { Type::Content },
+    })
 }

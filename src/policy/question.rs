@@ -201,14 +201,17 @@ mod optional_scopes {
 
     use crate::oauth::scope::Scope;
 
+    /// Writes the texts.
     pub fn serialize<S: Serializer>(scopes: &Option<Vec<Scope>>, serializer: S) -> Result<S::Ok, S::Error> {
         let texts: Option<Vec<&str>> = scopes.as_ref().map(|list| list.iter().map(Scope::as_str).collect());
         texts.serialize(serializer)
     }
 
+    /// Reads and parses the texts.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
         let texts = Option::<Vec<String>>::deserialize(deserializer)?;
-        let parse = |list: Vec<String>| list.iter().map(|text| Scope::parse(text)).collect::<Result<Vec<_>, _>>();
+        let parse =
+            |list: Vec<String>| list.iter().map(|text| Scope::parse(text)).collect::<Result<Vec<_>, _>>();
         texts.map(parse).transpose().map_err(D::Error::custom)
     }
 }

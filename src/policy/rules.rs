@@ -209,7 +209,8 @@ fn split(text: &str) -> Result<Vec<Statement>, (usize, String)> {
                 at += 1;
             }
             b if b.is_ascii_alphabetic() || b == b'_' => {
-                let length = bytes[at..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+                let length =
+                    bytes[at..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
                 counts.ifs += usize::from(&bytes[at..at + length] == b"if");
                 at += length;
             }
@@ -267,7 +268,9 @@ mod tests {
 
     #[test]
     fn y10_nesting_is_refused_without_a_crash() {
-        for (open, close) in [("(", ")"), ("[", "]"), ("if true then true else ", ""), ("!", ""), ("-", ""), ("1 + ", "")] {
+        for (open, close) in
+            [("(", ")"), ("[", "]"), ("if true then true else ", ""), ("!", ""), ("-", ""), ("1 + ", "")]
+        {
             let deep = format!(
                 "@id(\"x\") permit(principal, action, resource) when {{ {}1{} }};",
                 open.repeat(100_000),
@@ -276,7 +279,10 @@ mod tests {
             let (rules, found) = read("f", "l", &deep, false);
             assert!(rules.is_empty() && !found.is_empty(), "{open}");
         }
-        let chain = format!("@id(\"x\") permit(principal, action, resource) when {{ context{} }};", ".a".repeat(100_000));
+        let chain = format!(
+            "@id(\"x\") permit(principal, action, resource) when {{ context{} }};",
+            ".a".repeat(100_000)
+        );
         assert!(!read("f", "l", &chain, false).1.is_empty());
     }
 

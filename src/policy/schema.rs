@@ -14,7 +14,8 @@ pub fn schema_text(catalog: &Catalog) -> String {
     for kind in catalog.content_types() {
         let admin = kind.actions.first().is_some_and(is_admin) || kind.name.starts_with("admin:");
         let family = if admin { "admin" } else { "api" };
-        let (resources, context) = if admin { ("[Server, Client]", "Administration") } else { ("[ContentType]", "Use") };
+        let (resources, context) =
+            if admin { ("[Server, Client]", "Administration") } else { ("[ContentType]", "Use") };
         let principals = if admin { "[User, Client, Operator]" } else { "[User, Client]" };
         let _ = writeln!(text, "\n@doc({})", quoted(&kind.title));
         let _ = writeln!(text, "action {} in [{}];", quoted(&kind.name), quoted(family));

@@ -26,12 +26,12 @@ pub enum Type {
     /// `Server`
     Server,
     /// `ContentType`
-    ContentType,
+    Content,
 }
 
 impl Type {
     /// Every type.
-    pub const ALL: [Self; 6] = [Self::Client, Self::User, Self::Operator, Self::Scope, Self::Server, Self::ContentType];
+    pub const ALL: [Self; 6] = [Self::Client, Self::User, Self::Operator, Self::Scope, Self::Server, Self::Content];
 
     /// Its name in the schema.
     pub fn name(self) -> &'static str {
@@ -41,7 +41,7 @@ impl Type {
             Self::Operator => "Operator",
             Self::Scope => "Scope",
             Self::Server => "Server",
-            Self::ContentType => "ContentType",
+            Self::Content => "ContentType",
         }
     }
 }
@@ -99,7 +99,9 @@ impl Index {
                 let principal = match policy.principal_constraint() {
                     PrincipalConstraint::Any => Principal::Any,
                     PrincipalConstraint::Is(kind) => Principal::Is(kind),
-                    PrincipalConstraint::Eq(uid) | PrincipalConstraint::In(uid) => Principal::Named(None, number(uid)),
+                    PrincipalConstraint::Eq(uid) | PrincipalConstraint::In(uid) => {
+                        Principal::Named(None, number(uid))
+                    }
                     PrincipalConstraint::IsIn(kind, uid) => Principal::Named(Some(kind), number(uid)),
                 };
                 let actions = match policy.action_constraint() {
@@ -138,7 +140,8 @@ impl Index {
             return Some(Arc::clone(set));
         }
         drop(kept);
-        let policies = self.entries.iter().filter(|entry| self.matches(entry, &key)).map(|e| e.policy.clone());
+        let policies =
+            self.entries.iter().filter(|entry| self.matches(entry, &key)).map(|e| e.policy.clone());
         // Ids are unique in a loaded set, so this does not fail. An empty slice instead would lose its forbids.
         let set = Arc::new(PolicySet::from_policies(policies).ok()?);
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
@@ -158,7 +161,9 @@ impl Index {
             }
         };
         let action = entry.actions.as_ref().is_none_or(|actions| {
-            self.actions.get(key.action as usize).is_some_and(|mine| mine.iter().any(|uid| actions.contains(uid)))
+            self.actions
+                .get(key.action as usize)
+                .is_some_and(|mine| mine.iter().any(|uid| actions.contains(uid)))
         });
         principal && action && entry.resource.as_ref().is_none_or(|kind| is(kind, key.resource))
     }

@@ -50,7 +50,9 @@ pub struct Global {
 
 /// A client of the folder.
 pub(super) struct LoadedClient {
+    /// The client.
     pub client: Arc<Client>,
+    /// Its document.
     pub document: ClientDocument,
     /// For people: the path under the configured folder.
     pub file: String,
@@ -63,14 +65,19 @@ pub(super) struct LoadedClient {
 /// A role of the folder.
 #[derive(Clone, Debug)]
 pub(super) struct Role {
+    /// What people see.
     pub title: String,
+    /// Wildcards resolved, sorted.
     pub actions: Vec<Scope>,
 }
 
 /// A test document of the folder.
 pub(super) struct LoadedTests {
+    /// For people: the path under the configured folder.
     pub file: String,
+    /// The content.
     pub text: String,
+    /// The cases.
     pub document: TestsDocument,
     /// Line and column of each case.
     pub places: Vec<(usize, usize)>,
@@ -143,14 +150,21 @@ impl Snapshot {
     }
 
     /// Reads a client's document from outside the folder.
-    pub fn parse_client(&self, id: &ClientId, doc: &ClientDocument, mode: Mode) -> Result<Client, Vec<FieldProblem>> {
-        let around = Surroundings { catalog: &self.catalog, ceiling: &self.ceiling, place: Place::Database(mode) };
+    pub fn parse_client(
+        &self,
+        id: &ClientId,
+        doc: &ClientDocument,
+        mode: Mode,
+    ) -> Result<Client, Vec<FieldProblem>> {
+        let around =
+            Surroundings { catalog: &self.catalog, ceiling: &self.ceiling, place: Place::Database(mode) };
         build(id, doc, &around).map(|built| built.client)
     }
 
     /// Every policy: the kernel's, the documents', the rules'.
     pub fn policies(&self) -> impl Iterator<Item = PolicyInfo> {
-        let clients = self.clients.values().flat_map(|loaded| client_policies(&loaded.client, &loaded.source));
+        let clients =
+            self.clients.values().flat_map(|loaded| client_policies(&loaded.client, &loaded.source));
         self.policies.iter().cloned().chain(clients)
     }
 

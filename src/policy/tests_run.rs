@@ -52,7 +52,10 @@ fn compare(case: &TestCase, decision: &Decision) -> Result<(), String> {
         let mut expected = expected.clone();
         expected.sort();
         if expected != decision.policies {
-            return Err(format!("expected to be decided by [{}], it was decided {because}", expected.join(", ")));
+            return Err(format!(
+                "expected to be decided by [{}], it was decided {because}",
+                expected.join(", ")
+            ));
         }
     }
     if case.error.is_some() && case.error != decision.error {
@@ -156,7 +159,9 @@ fn use_or_administer(
     let token = (client.is_some() || case.token.is_some()).then_some(token.as_slice());
     let question = AdminQuestion { actor, token, action: known, resource, now_ms: time(case)?, ip: ip(case) };
     Ok(match snapshot.administer(&question) {
-        Ok(permit) => Decision { allowed: true, policies: permit.get().policies.clone(), ..Decision::default() },
+        Ok(permit) => {
+            Decision { allowed: true, policies: permit.get().policies.clone(), ..Decision::default() }
+        }
         Err(decision) => decision,
     })
 }

@@ -30,7 +30,12 @@ impl Snapshot {
     }
 
     /// May this user sign in.
-    pub fn sign_in(&self, user: &User, ip: std::net::IpAddr, now_ms: i64) -> Result<Permit<SignIn>, Decision> {
+    pub fn sign_in(
+        &self,
+        user: &User,
+        ip: std::net::IpAddr,
+        now_ms: i64,
+    ) -> Result<Permit<SignIn>, Decision> {
         let decision = self.signing_in(user, ip, now_ms).unwrap_or_else(|why| self.decider().failed(why));
         if decision.allowed { Ok(Permit::new(SignIn { user: user.id.clone() })) } else { Err(decision) }
     }
@@ -51,9 +56,7 @@ impl Snapshot {
                 let numbers = self.user_numbers(&uid, user);
                 (uid, Type::User, numbers)
             }
-            None => {
-                (client_uid.clone(), Type::Client, self.client_numbers(&client_uid, question.client))
-            }
+            None => (client_uid.clone(), Type::Client, self.client_numbers(&client_uid, question.client)),
         };
         if let Some(http) = question.http {
             entities.extend(facts::http_entities(names, http)?);

@@ -47,7 +47,12 @@ impl Cache {
 
 impl Checker<'_> {
     /// Validates a policy; its shape is what the answer depends on. Warnings count as errors.
-    pub fn check(&mut self, policy: &Policy, shape: &str, origin: Option<(&Origin, &str)>) -> Vec<Diagnostic> {
+    pub fn check(
+        &mut self,
+        policy: &Policy,
+        shape: &str,
+        origin: Option<(&Origin, &str)>,
+    ) -> Vec<Diagnostic> {
         let mut hash = Sha256::new();
         hash.update(self.seed);
         hash.update(shape.as_bytes());
@@ -77,6 +82,8 @@ impl Checker<'_> {
         let mut found: Vec<Diagnostic> =
             result.validation_errors().map(|error| place(file, text, base, error)).collect();
         found.extend(result.validation_warnings().map(|warning| place(file, text, base, warning)));
+        found.iter_mut().for_each(|d| d.message = plain(&d.message));
+        never_applies(&mut found);
         if origin.is_none() {
             found.iter_mut().for_each(|d| d.file = policy.id().to_string());
         }
@@ -86,5 +93,26 @@ impl Checker<'_> {
     /// Ends a load: only what this load used is remembered.
     pub fn finish(self) {
         self.cache.valid = self.used;
+    }
+}
+
+/// Cedar's words without the policy's id, which the place says already.
+fn plain(message: &str) -> String {
+    match message.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, ")) {
+        Some((_, rest)) => rest.to_owned(),
+        None => message.to_owned(),
+    }
+}
+
+/// "Can never apply" mostly follows from another mistake; alone, it is said once and explained.
+fn never_applies(found: &mut Vec<Diagnostic>) {
+    const FOLLOWS: [&str; 2] = ["unable to find an applicable action", "policy is impossible"];
+    let follows = |d: &Diagnostic| FOLLOWS.iter().any(|text| d.message.starts_with(text));
+    if !found.iter().all(follows) {
+        found.retain(|d| !follows(d));
+    } else if let Some(first) = found.first_mut() {
+        first.message = "the policy can never apply".to_owned();
+        first.hint = Some("does its action exist for this type of principal and of resource?".to_owned());
+        found.truncate(1);
     }
 }

@@ -24,10 +24,16 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const DEPTH: usize = 4;
 
 /// Watches until `stop` is set (noticed within a tick). `on_change` runs on the watcher's own thread.
-pub fn watch(folder: PathBuf, stop: Arc<AtomicBool>, on_change: impl Fn() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+pub fn watch(
+    folder: PathBuf,
+    stop: Arc<AtomicBool>,
+    on_change: impl Fn() + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
     // Taken before the thread starts: what changes from here on is noticed.
     let before = signature(&folder);
-    std::thread::Builder::new().name("policy-watch".to_owned()).spawn(move || run(&folder, &stop, before, &on_change))
+    std::thread::Builder::new()
+        .name("policy-watch".to_owned())
+        .spawn(move || run(&folder, &stop, before, &on_change))
 }
 
 fn run(folder: &Path, stop: &AtomicBool, mut before: u64, on_change: &dyn Fn()) {
@@ -105,7 +111,9 @@ fn places(folder: &Path) -> BTreeSet<(PathBuf, u64)> {
         found.insert((real, meta.ino()));
         Some(())
     };
-    let _ = folder.parent().map(|parent| add(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }));
+    let _ = folder
+        .parent()
+        .map(|parent| add(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }));
     let _ = add(folder);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.path().is_dir() {
@@ -127,7 +135,8 @@ fn look(path: &Path, depth: usize, hash: &mut DefaultHasher) {
         hash.write_u8(0);
         return;
     };
-    let (size, modified) = if meta.is_dir() { (0, 0) } else { (meta.size(), meta.mtime_nsec() ^ meta.mtime()) };
+    let (size, modified) =
+        if meta.is_dir() { (0, 0) } else { (meta.size(), meta.mtime_nsec() ^ meta.mtime()) };
     let changed = if meta.is_dir() { (0, 0) } else { (meta.ctime(), meta.ctime_nsec()) };
     (meta.ino(), meta.mode(), size, modified, changed).hash(hash);
     if !meta.is_dir() || depth == 0 {

@@ -57,7 +57,7 @@ pub fn write_client(folder: &Path, id: &ClientId, document: &ClientDocument) -> 
     let body = serde_yaml::to_string(&document).map_err(|error| WriteError::Form(error.to_string()))?;
     let text = format!("{}{body}", old.as_deref().map(leading_comments).unwrap_or_default());
     // What was just written must be what is read back, whatever a value looks like in YAML.
-    let back = yaml::parse::<ClientDocument>("", &text, &super::documents::CLIENT);
+    let back = yaml::parse::<ClientDocument>("", &text, &super::shapes::CLIENT);
     if back.map(|parsed| parsed.document).ok().as_ref() != Some(&document) {
         return Err(WriteError::Form("the document does not survive YAML".to_owned()));
     }
@@ -111,7 +111,9 @@ fn leading_comments(text: &str) -> String {
 fn scalar(entry: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '.' | '_' | '-');
     let body = entry.strip_suffix('*').unwrap_or(entry);
-    let safe = body.starts_with(|c: char| c.is_ascii_alphabetic()) && body.chars().all(plain) && !entry.ends_with(':');
+    let safe = body.starts_with(|c: char| c.is_ascii_alphabetic())
+        && body.chars().all(plain)
+        && !entry.ends_with(':');
     if safe { entry.to_owned() } else { serde_json::Value::from(entry).to_string() }
 }
 
@@ -122,8 +124,10 @@ fn replace(path: &Path, text: &str) -> Result<(), WriteError> {
     let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
     let write = || -> std::io::Result<()> {
         let _ = fs::remove_file(&temporary);
-        let mode = fs::metadata(path).map_or(0o644, |meta| std::os::unix::fs::PermissionsExt::mode(&meta.permissions()));
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode & 0o777).open(&temporary)?;
+        let mode = fs::metadata(path)
+            .map_or(0o644, |meta| std::os::unix::fs::PermissionsExt::mode(&meta.permissions()));
+        let mut file =
+            fs::OpenOptions::new().write(true).create_new(true).mode(mode & 0o777).open(&temporary)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&temporary, path)

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::de::{self, DeserializeOwned, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Spanned;
 
 use super::diagnostics::{Diagnostic, did_you_mean};
@@ -64,7 +64,8 @@ impl Node {
 
     /// The place of a field written as `scopes[2]` or `active`.
     pub fn place_of_field(&self, field: &str) -> (usize, usize) {
-        match field.split_once('[').and_then(|(key, rest)| Some((key, rest.strip_suffix(']')?.parse().ok()?))) {
+        match field.split_once('[').and_then(|(key, rest)| Some((key, rest.strip_suffix(']')?.parse().ok()?)))
+        {
             Some((key, index)) => self.place(&[Step::Key(key), Step::Item(index)]),
             None => self.place(&[Step::Key(field)]),
         }
@@ -102,7 +103,11 @@ pub struct Parsed<T> {
 }
 
 /// Reads one document: exactly one, of this type, with known keys and without repeats.
-pub fn parse<T: DeserializeOwned>(file: &str, text: &str, shape: &Shape) -> Result<Parsed<T>, Vec<Diagnostic>> {
+pub fn parse<T: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    shape: &Shape,
+) -> Result<Parsed<T>, Vec<Diagnostic>> {
     let tree = tree(file, text).map_err(|d| vec![d])?;
     let mut found = Vec::new();
     check(file, text, &tree, shape, &mut found);
@@ -132,9 +137,9 @@ fn options() -> serde_yaml::Options {
 }
 
 fn diagnose(file: &str, text: &str, error: &serde_yaml::Error) -> Diagnostic {
-    let (line, column) = error
-        .location()
-        .map_or((1, 1), |at| (usize::try_from(at.line()).unwrap_or(1), usize::try_from(at.column()).unwrap_or(1)));
+    let (line, column) = error.location().map_or((1, 1), |at| {
+        (usize::try_from(at.line()).unwrap_or(1), usize::try_from(at.column()).unwrap_or(1))
+    });
     let whole = error.without_snippet().to_string();
     let message: String = whole.lines().next().unwrap_or("not YAML").chars().take(300).collect();
     Diagnostic::at(file, line.max(1), column.max(1), message).snippet(text)
@@ -157,7 +162,8 @@ fn check(file: &str, text: &str, node: &Node, shape: &Shape, found: &mut Vec<Dia
                     Some((_, inner)) => check(file, text, value, inner, found),
                     None => {
                         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-                        let message = format!("unknown key {}{}", key.name, did_you_mean(&key.name, names.clone()));
+                        let message =
+                            format!("unknown key {}{}", key.name, did_you_mean(&key.name, names.clone()));
                         found.push(
                             Diagnostic::at(file, key.line, key.column, message)
                                 .hint(format!("known keys: {}", names.join(", ")))

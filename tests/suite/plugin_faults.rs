@@ -370,10 +370,15 @@ on_both! {
 fn hole_28_jti_has_a_unique_index() {
     for kind in ["sqlite", "postgres"] {
         let folder = format!("migrations/{kind}");
-        let sql: String = source::files(&folder, &["up.sql"]).into_iter().map(|file| file.text.to_ascii_lowercase()).collect();
+        let sql: String = source::files(&folder, &["up.sql"])
+            .into_iter()
+            .map(|file| file.text.to_ascii_lowercase())
+            .collect();
         let indexed = sql.split(';').any(|statement| {
             statement.contains("jti")
-                && (statement.contains("unique index") || statement.contains("primary key") || statement.contains("unique"))
+                && (statement.contains("unique index")
+                    || statement.contains("primary key")
+                    || statement.contains("unique"))
         });
         assert!(indexed, "{folder}: no unique index on jti");
     }

@@ -7,6 +7,11 @@ use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
 use crate::policy::{Engine, LoadFailed, Options, Snapshot};
 
+mod cost;
+mod decisions;
+mod equality;
+mod mistakes;
+mod reloads;
 mod shipped;
 
 pub fn shipped() -> PathBuf {

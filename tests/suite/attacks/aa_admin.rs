@@ -145,7 +145,11 @@ fn aa09_no_default_password() {
 /// AA11, D19: the documentation can be switched off.
 #[test]
 fn aa11_docs_off() {
-    backend::run_alone(Backend::Sqlite, Options::default().env("GRANTWOOD_DOCS__ENABLED", "false"), |server| {
-        assert_eq!(server.get("/docs").status, 404);
-    });
+    backend::run_alone(
+        Backend::Sqlite,
+        Options::default().env("GRANTWOOD_DOCS__ENABLED", "false"),
+        |server| {
+            assert_eq!(server.get("/docs").status, 404);
+        },
+    );
 }

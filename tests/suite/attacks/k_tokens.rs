@@ -105,7 +105,8 @@ fn k03_hs256() {
 #[test]
 fn k01_other_algorithms() {
     for alg in ["ES256", "EdDSA"] {
-        let options = Options::default().env("GRANTWOOD_TOKENS__ALG", alg).env("GRANTWOOD_KEYS__SIGNING_KEY_FILE", "");
+        let options =
+            Options::default().env("GRANTWOOD_TOKENS__ALG", alg).env("GRANTWOOD_KEYS__SIGNING_KEY_FILE", "");
         backend::run_alone(Backend::Sqlite, options, |server| {
             let client = server.jwt_client(&[]);
             let token = server.machine_token(&client, scope::FIND);
@@ -124,8 +125,11 @@ fn k05_rotation() {
         let before = server.machine_token(&client, scope::FIND);
         let output = server.cli(&["keys", "rotate"], "");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let published = || server.get("/.well-known/jwks.json").json()["keys"].as_array().expect("keys").len();
-        crate::harness::eventually("the new key is published", 2 * crate::harness::BOUND, || published() == 2);
+        let published =
+            || server.get("/.well-known/jwks.json").json()["keys"].as_array().expect("keys").len();
+        crate::harness::eventually("the new key is published", 2 * crate::harness::BOUND, || {
+            published() == 2
+        });
         assert!(server.is_active(&client, &before));
         let after = server.machine_token(&client, scope::FIND);
         assert!(server.is_active(&client, &after));

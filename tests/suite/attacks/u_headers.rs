@@ -3,11 +3,18 @@
 use crate::harness::{Http, Server};
 
 fn pages(server: &Server) -> Vec<String> {
-    ["/healthz", "/readyz", "/openapi.json", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server", "/nowhere"]
-        .into_iter()
-        .map(str::to_owned)
-        .chain(["authorization_endpoint", "token_endpoint"].map(|name| server.path(name)))
-        .collect()
+    [
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+        "/.well-known/jwks.json",
+        "/.well-known/oauth-authorization-server",
+        "/nowhere",
+    ]
+    .into_iter()
+    .map(str::to_owned)
+    .chain(["authorization_endpoint", "token_endpoint"].map(|name| server.path(name)))
+    .collect()
 }
 
 on_both! {

@@ -55,5 +55,9 @@ fn v01_a_public_url_behind_a_proxy() {
     let options = Options { public_url: Some("https://auth.suite.test".to_owned()), ..Options::default() };
     let server = Server::start(options);
     assert_eq!(server.metadata()["issuer"], "https://auth.suite.test");
-    assert!(server.metadata()["token_endpoint"].as_str().is_some_and(|url| url.starts_with("https://auth.suite.test/")));
+    assert!(
+        server.metadata()["token_endpoint"]
+            .as_str()
+            .is_some_and(|url| url.starts_with("https://auth.suite.test/"))
+    );
 }

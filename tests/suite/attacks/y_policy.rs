@@ -41,8 +41,14 @@ fn y03_y05_y07_y10_a_bad_set_refuses_to_start() {
     let client = "name: X\ntype: confidential\ngrants: [jwt-bearer]\nauth: private_key_jwt\n";
     refuses("rules/bad.cedar", "permit (principal, action");
     refuses("rules/bad.cedar", "permit (principal, action, resource) when { context.nothing == 1 };");
-    refuses("clients/bad.yaml", &format!("{client}public_keys: [keys/absent.pem]\nscopes:\n  - {}\n", scope::FIND));
-    let log = refuses("clients/bad.yaml", &format!("{client}public_keys: [keys/suite.pem]\nscopes:\n  - api::form.form.fnd\n"));
+    refuses(
+        "clients/bad.yaml",
+        &format!("{client}public_keys: [keys/absent.pem]\nscopes:\n  - {}\n", scope::FIND),
+    );
+    let log = refuses(
+        "clients/bad.yaml",
+        &format!("{client}public_keys: [keys/suite.pem]\nscopes:\n  - api::form.form.fnd\n"),
+    );
     assert!(log.contains(scope::FIND), "a hint with the nearest action: {log}");
     refuses("clients/bad.yaml", &format!("{client}public_keys: [keys/suite.pem]\nnonsense: 1\nscopes: []\n"));
     refuses("clients/bad.yaml", &format!("{client}name: Twice\npublic_keys: [keys/suite.pem]\nscopes: []\n"));

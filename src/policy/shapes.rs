@@ -1,0 +1,77 @@
+//! Which keys each document may have, all the way down.
+
+use super::yaml::Shape;
+
+/// The keys of a catalog document.
+pub const CATALOG: Shape = Shape::Keys(&[(
+    "content_types",
+    Shape::Each(&Shape::Keys(&[
+        ("title", Shape::Any),
+        (
+            "actions",
+            Shape::Each(&Shape::Keys(&[
+                ("title", Shape::Any),
+                ("routes", Shape::Any),
+                ("sensitive", Shape::Any),
+            ])),
+        ),
+    ])),
+)]);
+
+/// The keys of the global document.
+pub const GLOBAL: Shape = Shape::Keys(&[("managed_by", Shape::Any), ("scopes", Shape::Any)]);
+
+/// The keys of a role document.
+pub const ROLE: Shape = Shape::Keys(&[("title", Shape::Any), ("actions", Shape::Any)]);
+
+/// The keys of a client document.
+pub const CLIENT: Shape = Shape::Keys(&[
+    ("managed_by", Shape::Any),
+    ("name", Shape::Any),
+    ("type", Shape::Any),
+    ("active", Shape::Any),
+    ("owner", Shape::Any),
+    ("grants", Shape::Any),
+    ("auth", Shape::Any),
+    ("pkce", Shape::Any),
+    ("assertion_style", Shape::Any),
+    ("require_secret", Shape::Any),
+    ("act_for", Shape::Any),
+    ("groups", Shape::Any),
+    ("redirect_uris", Shape::Any),
+    ("public_keys", Shape::Any),
+    ("access_token_ttl", Shape::Any),
+    ("scopes", Shape::Any),
+]);
+
+/// The keys of a test document.
+pub const TESTS: Shape = Shape::Keys(&[(
+    "tests",
+    Shape::Items(&Shape::Keys(&[
+        ("name", Shape::Any),
+        ("client", Shape::Any),
+        ("grant", Shape::Any),
+        ("scope", Shape::Any),
+        ("action", Shape::Any),
+        ("about", Shape::Any),
+        ("user", Shape::Keys(&[("username", Shape::Any), ("roles", Shape::Any), ("blocked", Shape::Any)])),
+        ("token", Shape::Any),
+        (
+            "context",
+            Shape::Keys(&[
+                ("ip", Shape::Any),
+                ("time", Shape::Any),
+                ("ttl", Shape::Any),
+                ("audience", Shape::Any),
+                ("pkce", Shape::Any),
+                ("consented", Shape::Any),
+                ("auth_age", Shape::Any),
+                ("alg", Shape::Any),
+                ("assertion_ttl", Shape::Any),
+            ]),
+        ),
+        ("expect", Shape::Any),
+        ("policies", Shape::Any),
+        ("error", Shape::Any),
+    ])),
+)]);
