@@ -78,9 +78,14 @@ fn bb01_no_database_at_the_start() {
 #[test]
 fn bb03_keys() {
     let file = tempfile::NamedTempFile::new().expect("a file");
-    for content in ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", crate::harness::keys::EC.private] {
+    for content in [
+        "",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        crate::harness::keys::EC.private,
+    ] {
         std::fs::write(file.path(), content).expect("written");
-        let options = Options::default().env("GRANTWOOD_KEYS__SIGNING_KEY_FILE", &file.path().display().to_string());
+        let options =
+            Options::default().env("GRANTWOOD_KEYS__SIGNING_KEY_FILE", &file.path().display().to_string());
         assert!(Server::try_start(options).is_err(), "started with {content:?}");
     }
     let options = Options::default().env("GRANTWOOD_KEYS__SIGNING_KEY_FILE", "absent.pem");

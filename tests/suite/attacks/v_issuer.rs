@@ -18,13 +18,15 @@ on_both! {
     /// V1, V2: no header changes the issuer anywhere.
     fn v01_v02_the_issuer_is_configured(server: &Server) {
         let client = server.confidential_client(&[]);
-        let lie = |request: Http| LIES.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let lie =
+            |request: Http| LIES.iter().fold(request, |request, (name, value)| request.header(name, value));
         let metadata = lie(Http::get(server.url("/.well-known/oauth-authorization-server"))).send();
         assert_eq!(&metadata.json(), server.metadata());
         let body = Authorization::of(&client).scopes(&[scope::FIND]).pkce(&Pkce::s256());
-        let reply = lie(Http::post(server.mounted("oauth-authorization-codes/authorize")).bearer(server.admin().jwt(server)))
-            .json(body.body())
-            .send();
+        let reply = lie(Http::post(server.mounted("oauth-authorization-codes/authorize"))
+            .bearer(server.admin().jwt(server)))
+        .json(body.body())
+        .send();
         assert!(!reply.ok().text().contains("evil"));
         let assertion = client.assertion(server).sign();
         let form = [("grant_type", crate::harness::JWT_BEARER), ("assertion", &*assertion)];
@@ -55,5 +57,9 @@ fn v01_a_public_url_behind_a_proxy() {
     let options = Options { public_url: Some("https://auth.suite.test".to_owned()), ..Options::default() };
     let server = Server::start(options);
     assert_eq!(server.metadata()["issuer"], "https://auth.suite.test");
-    assert!(server.metadata()["token_endpoint"].as_str().is_some_and(|url| url.starts_with("https://auth.suite.test/")));
+    assert!(
+        server.metadata()["token_endpoint"]
+            .as_str()
+            .is_some_and(|url| url.starts_with("https://auth.suite.test/"))
+    );
 }
