@@ -1,4 +1,7 @@
 //! Grantwood.
 
+pub mod config;
+pub mod http;
 pub mod oauth;
 pub mod policy;
+pub mod telemetry;

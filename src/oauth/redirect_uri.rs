@@ -122,11 +122,6 @@ impl RedirectTarget {
         Self(text.to_owned())
     }
 
-    /// Restores a target that this server validated and stored itself.
-    pub fn from_own_row(text: String) -> Self {
-        Self(text)
-    }
-
     /// The URI as it was requested.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// Longest scope token, in bytes. No catalog needs more, and comparing stays cheap.
 pub const MAX_SCOPE_BYTES: usize = 256;
 /// Most scope tokens in one request.
@@ -11,7 +13,8 @@ pub const MAX_SCOPES: usize = 1_000;
 /// One scope token: `1*( %x21 / %x23-5B / %x5D-7E )`, compared byte by byte (RFC 6749 §3.3).
 ///
 /// Its name is the name of the action that it permits, such as `api::form.form.find`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Scope(Arc<str>);
 
 /// Why a text is no scope or no list of scopes.
@@ -51,6 +54,19 @@ impl Scope {
     /// The action's own name: all after the last dot.
     pub fn action(&self) -> &str {
         self.0.rsplit_once('.').map_or(&self.0, |(_, action)| action)
+    }
+}
+
+impl TryFrom<String> for Scope {
+    type Error = ScopeError;
+    fn try_from(text: String) -> Result<Self, ScopeError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Scope> for String {
+    fn from(scope: Scope) -> Self {
+        scope.0.as_ref().to_owned()
     }
 }
 

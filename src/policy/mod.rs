@@ -1,3 +1,48 @@
-//! Cedar: the only folder that names it.
+//! Cedar: the only folder that names it. Documents → compile → slice → decide(question) → [`permit::Permit`].
+//!
+//! What is absent on purpose: no role name, no client id and no scope is compared anywhere here but in
+//! policies; no permit is made without a decision; nothing is kept per client without a bound.
 
+pub mod admin;
+mod assemble;
+pub mod catalog;
+pub mod client;
+mod compile;
+mod decide;
+pub mod diagnostics;
+pub mod documents;
+pub mod engine;
+mod facts;
+mod files;
+mod git;
+mod grant;
+mod load;
+mod names;
 pub mod permit;
+pub mod question;
+mod rules;
+mod schema;
+mod slice;
+pub mod snapshot;
+pub mod tests_run;
+#[cfg(test)]
+mod tests;
+mod usage;
+mod validate;
+pub mod watch;
+pub mod write;
+mod yaml;
+
+pub use catalog::{Catalog, CatalogAction, ContentType, Route};
+pub use client::{FieldProblem, Mode};
+pub use diagnostics::{Diagnostic, LoadFailed, Severity};
+pub use documents::{ClientDocument, ManagedBy, Ttl};
+pub use engine::{Engine, Reload, Status};
+pub use load::Options;
+pub use permit::Permit;
+pub use question::{
+    Actor, AdminQuestion, AdminResource, Decision, GrantFacts, GrantQuestion, HttpFacts, OnDenied, Requested,
+    TokenFacts, UseQuestion,
+};
+pub use schema::schema_text;
+pub use snapshot::{Global, PolicyInfo, Snapshot};

@@ -19,6 +19,12 @@ impl<T> Permit<T> {
         Self { what }
     }
 
+    /// A permit out of nothing, for the unit tests of those who take one.
+    #[cfg(test)]
+    pub(crate) fn for_test(what: T) -> Self {
+        Self::new(what)
+    }
+
     /// What is permitted.
     pub fn get(&self) -> &T {
         &self.what

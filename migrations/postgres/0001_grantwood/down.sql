@@ -1,0 +1,11 @@
+DROP TABLE audit;
+DROP TABLE signing_keys;
+DROP TABLE authorizations;
+DROP TABLE sessions;
+DROP TABLE users;
+DROP TABLE consents;
+DROP TABLE assertions;
+DROP TABLE access_tokens;
+DROP TABLE authorization_codes;
+DROP TABLE clients;
+DROP TABLE counters;

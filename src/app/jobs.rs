@@ -1,0 +1,161 @@
+//! What runs beside the requests: polling, policy reload, cleanup, times of last use.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use crate::policy::{Diagnostic, Reload, Snapshot, watch};
+use crate::telemetry::Event;
+
+/// Replicas see each other's changes this often.
+const POLL: Duration = Duration::from_millis(400);
+/// Times of last use are at most this late.
+const FLUSH: Duration = Duration::from_secs(2);
+/// Expired rows go away this often.
+const CLEANUP: Duration = Duration::from_secs(60);
+/// Rows of one cleanup statement.
+const BATCH: u32 = 500;
+
+/// Starts all jobs; they end when the token is cancelled.
+pub fn start(app: &Arc<App>, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
+    watch_policies(app, stop);
+    vec![
+        repeat(app, stop, POLL, |app| async move { poll(&app).await }),
+        repeat(app, stop, FLUSH, |app| async move { flush(&app).await }),
+        repeat(app, stop, CLEANUP, |app| async move { clean(&app).await }),
+    ]
+}
+
+fn repeat<F>(
+    app: &Arc<App>,
+    stop: &CancellationToken,
+    every: Duration,
+    job: impl Fn(Arc<App>) -> F + Send + 'static,
+) -> JoinHandle<()>
+where
+    F: Future<Output = ()> + Send,
+{
+    let (app, stop) = (Arc::clone(app), stop.clone());
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = ticks.tick() => job(Arc::clone(&app)).await,
+            }
+        }
+    })
+}
+
+/// Asks the database what changed on other replicas. While it does not answer, nothing is remembered.
+pub async fn poll(app: &App) {
+    let begun = app.clock.steady_ms();
+    match app.store.counters().await {
+        Ok(counters) => {
+            if app.freshness.polled(counters, begun)
+                && let Err(fault) = app.reload_keys().await
+            {
+                tracing::error!(%fault, "signing keys could not be read anew; the former ones stay");
+            }
+        }
+        Err(fault) => tracing::warn!(%fault, "the database does not answer the poll"),
+    }
+}
+
+async fn flush(app: &App) {
+    let uses = app.last_used.take();
+    let written = [
+        app.store.touch_tokens(uses.tokens).await,
+        app.store.touch_clients(uses.clients).await,
+        app.store.touch_sessions(uses.sessions).await,
+    ];
+    for fault in written.into_iter().filter_map(Result::err) {
+        tracing::warn!(%fault, "times of last use could not be written");
+    }
+}
+
+async fn clean(app: &App) {
+    match app.store.cleanup(app.clock.now_ms(), BATCH).await {
+        Ok(cleaned) => {
+            app.metrics.cleanup_ran();
+            app.metrics.cleaned_up("authorization_codes", cleaned.codes as u64);
+            app.metrics.cleaned_up("access_tokens", cleaned.tokens as u64);
+            app.metrics.cleaned_up("assertions", cleaned.assertions as u64);
+            app.metrics.cleaned_up("sessions", cleaned.sessions as u64);
+            app.metrics.cleaned_up("authorizations", cleaned.authorizations as u64);
+        }
+        Err(fault) => tracing::warn!(%fault, "expired rows could not be removed"),
+    }
+}
+
+/// Writes what is pending before the process ends.
+pub async fn finish(app: &App) {
+    flush(app).await;
+}
+
+fn watch_policies(app: &Arc<App>, stop: &CancellationToken) {
+    let watched = Arc::clone(app);
+    let runtime = tokio::runtime::Handle::current();
+    watch::watch(app.config.policies.path.clone(), stop.clone(), move || {
+        runtime.block_on(reload(&watched));
+    });
+}
+
+/// Reads the policy folder anew and puts it in force if all of it is right.
+pub async fn reload(app: &Arc<App>) -> Reload {
+    let worker = Arc::clone(app);
+    let runtime = tokio::runtime::Handle::current();
+    let done = tokio::task::spawn_blocking(move || {
+        let accept = |snapshot: &Snapshot| runtime.block_on(accept(&worker, snapshot));
+        worker.policies.reload(worker.clock.now_ms(), &accept)
+    })
+    .await
+    .unwrap_or(Reload::Kept);
+    tell(app, &done);
+    done
+}
+
+fn tell(app: &App, done: &Reload) {
+    match done {
+        Reload::Unchanged => {}
+        Reload::Swapped { revision } => {
+            let status = app.policies.status();
+            let commit = status.commit.as_deref();
+            app.metrics.policy_swapped(revision, commit, app.clock.now_ms());
+            Event::PolicyReloaded { revision, commit }.emit();
+        }
+        Reload::Kept => {
+            app.metrics.policy_held_back();
+            let held = app.policies.status().held_back;
+            let first = held.first().map(ToString::to_string).unwrap_or_default();
+            Event::PolicyReloadFailed { errors: held.len(), first: &first }.emit();
+        }
+    }
+}
+
+/// What a new set must pass beside its own checks: no client id stands in the database as well,
+/// and each client of the folder has its row.
+///
+/// # Errors
+/// One diagnostic per client that stands twice, or one that says why the database could not be asked.
+pub async fn accept(app: &App, snapshot: &Snapshot) -> Result<(), Vec<Diagnostic>> {
+    let ids: Vec<String> = snapshot.clients().map(|client| client.id.as_str().to_owned()).collect();
+    let twice = app.store.database_ids(ids).await.map_err(|fault| vec![Diagnostic::general(&fault.to_string())])?;
+    if !twice.is_empty() {
+        return Err(twice
+            .iter()
+            .map(|id| {
+                Diagnostic::in_file(
+                    &format!("clients/{id}.yaml"),
+                    &format!("client {id} stands in the database as well"),
+                    Some("delete one of the two, or give the file another name"),
+                )
+            })
+            .collect());
+    }
+    app.ensure_file_clients(snapshot).await.map_err(|fault| vec![Diagnostic::general(&fault.to_string())])
+}

@@ -1,0 +1,134 @@
+//! What every request shares, built once and passed first: settings, storage, policies, keys, clock.
+//!
+//! `app` hands documents and keys from `store` to `policy` and `keys`, which never import it.
+
+pub mod clients;
+pub mod clock;
+mod freshness;
+pub mod jobs;
+pub mod keys;
+mod last_used;
+pub mod limits;
+pub mod passwords;
+pub mod start;
+pub mod users;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use moka::sync::Cache;
+
+use crate::config::{Config, PublicUrl};
+use crate::keys::KeyRing;
+use crate::oauth::client::ClientId;
+use crate::oauth::reject::Fault;
+use crate::oauth::scope::Scope;
+use crate::oauth::user::User;
+use crate::policy::{Engine, Snapshot};
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+use clients::ClientState;
+use clock::Clock;
+use freshness::Freshness;
+use last_used::LastUsed;
+use limits::FailureLimit;
+use passwords::Passwords;
+use users::UserState;
+
+/// Clients, users and decisions that are remembered at most: some kilobytes each.
+const REMEMBERED_CLIENTS: u64 = 2_000;
+const REMEMBERED_USERS: u64 = 5_000;
+const REMEMBERED_DECISIONS: u64 = 20_000;
+
+/// The server, less its listener.
+pub struct App {
+    /// Settings.
+    pub config: Config,
+    /// The public URL: the issuer.
+    pub public: PublicUrl,
+    /// Storage.
+    pub store: Store,
+    /// Policies.
+    pub policies: Engine,
+    /// Time.
+    pub clock: Clock,
+    /// Counters for `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// Password hashing.
+    pub passwords: Passwords,
+    /// Failed client authentications per client and address.
+    pub client_failures: FailureLimit<(String, IpAddr)>,
+    /// Failed sign-ins per account and address.
+    pub login_failures: FailureLimit<(String, IpAddr)>,
+    /// Failed sign-ins per address, whatever the account.
+    pub address_failures: FailureLimit<IpAddr>,
+    /// Times of last use, written in batches.
+    pub last_used: LastUsed,
+    /// Whether what is remembered is still true.
+    pub freshness: Freshness,
+    /// What live tokens still carry, per policy set, client and user version.
+    pub still_permitted: Cache<String, (LiveKey, Arc<[Scope]>)>,
+    client_cache: Cache<ClientId, (Arc<str>, Arc<ClientState>)>,
+    user_cache: Cache<Arc<str>, UserState>,
+    key_ring: ArcSwap<KeyRing>,
+}
+
+/// What a remembered decision depends on: it stands only while all of it is unchanged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveKey {
+    revision: Arc<str>,
+    client: u64,
+    user: u64,
+}
+
+impl App {
+    /// The keys of now.
+    pub fn key_ring(&self) -> Arc<KeyRing> {
+        self.key_ring.load_full()
+    }
+
+    /// `aud` of access tokens: configured, or the public URL.
+    pub fn audience(&self) -> &str {
+        self.config.tokens.audience.as_deref().unwrap_or_else(|| self.public.issuer())
+    }
+
+    /// URLs under which the token endpoint answers.
+    pub fn token_endpoints(&self) -> Vec<String> {
+        let mut endpoints = vec![self.public.join("/oauth2/token")];
+        if self.config.server.plugin_mount {
+            endpoints.push(self.public.join("/strapi-plugin-oauth2/token"));
+        }
+        endpoints
+    }
+
+    /// What a live token's decision depends on; nothing while that is not known to be current.
+    pub fn live_key(
+        &self,
+        snapshot: &Snapshot,
+        client: &ClientState,
+        user: Option<&UserState>,
+    ) -> Option<LiveKey> {
+        let fresh = client.generation != 0 && user.is_none_or(UserState::is_fresh);
+        fresh.then(|| LiveKey {
+            revision: Arc::clone(snapshot.revision()),
+            client: client.generation,
+            user: user.map_or(0, UserState::generation),
+        })
+    }
+
+    /// A user by document id or by sign-in name.
+    ///
+    /// # Errors
+    /// [`Fault`] if the database does not answer.
+    pub async fn user_named(&self, name: &str) -> Result<Option<Arc<User>>, Fault> {
+        if let Some(state) = self.user(name).await? {
+            return Ok(Some(state.user));
+        }
+        match self.store.user_by_identifier(&users::canonical(name)).await? {
+            None => Ok(None),
+            Some(row) => Ok(Some(Arc::new(users::user_of(row)?))),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Passwords: argon2id, with a bound on how many are hashed at one time.
+
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+
+use super::clock::random_bytes;
+use crate::config::Users;
+use crate::oauth::reject::Fault;
+
+/// Longest password, in bytes: longer ones are refused before any hashing (attack row T8).
+pub const MAX_PASSWORD_BYTES: usize = 1_024;
+/// Shortest password that may be set, in characters.
+pub const MIN_PASSWORD_CHARS: usize = 8;
+
+/// Hashes and checks passwords off the request's thread.
+#[derive(Clone)]
+pub struct Passwords {
+    argon2: Argon2<'static>,
+    places: Arc<Semaphore>,
+    /// A hash of nobody's password: an unknown user costs the same as a wrong password (row T5).
+    nobody: Arc<str>,
+}
+
+impl Passwords {
+    /// Prepares the hasher.
+    ///
+    /// # Errors
+    /// [`Fault::Keys`] if the parameters cannot be used or the random generator fails.
+    pub fn new(settings: &Users) -> Result<Self, Fault> {
+        let params = Params::new(settings.argon2_kib, settings.argon2_passes, 1, None)
+            .map_err(|e| Fault::Keys(format!("argon2 parameters: {e}")))?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let nobody = hash_now(&argon2, &random_bytes()?, &random_bytes()?)?;
+        Ok(Self { argon2, places: Arc::new(Semaphore::new(settings.concurrent_hashes.max(1))), nobody: nobody.into() })
+    }
+
+    /// Hashes a new password.
+    ///
+    /// # Errors
+    /// [`Fault::Keys`] if hashing fails.
+    pub async fn hash(&self, password: &str) -> Result<String, Fault> {
+        let (argon2, password) = (self.argon2.clone(), password.to_owned());
+        self.run(move || hash_now(&argon2, password.as_bytes(), &random_bytes()?)).await
+    }
+
+    /// Whether the password belongs to the stored hash; without one, works as long and says no.
+    ///
+    /// # Errors
+    /// [`Fault::Keys`] if hashing fails, [`Fault::Inconsistent`] if the stored hash cannot be read.
+    pub async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, Fault> {
+        let known = stored.is_some();
+        let hash = stored.unwrap_or(&self.nobody).to_owned();
+        let (argon2, password) = (self.argon2.clone(), password.to_owned());
+        let fits = self
+            .run(move || {
+                let parsed = phc::PasswordHash::new(&hash)
+                    .map_err(|_| Fault::Inconsistent("a stored password hash cannot be read".to_owned()))?;
+                Ok(argon2.verify_password(password.as_bytes(), &parsed).is_ok())
+            })
+            .await?;
+        Ok(fits && known)
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let _place =
+            self.places.acquire().await.map_err(|_| Fault::Keys("password hashing has stopped".to_owned()))?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| Fault::Keys("password hashing failed".to_owned()))?
+    }
+}
+
+fn hash_now(argon2: &Argon2<'_>, password: &[u8], salt: &[u8; 32]) -> Result<String, Fault> {
+    let hash: phc::PasswordHash = argon2
+        .hash_password_with_salt(password, &salt[..16])
+        .map_err(|e| Fault::Keys(format!("password hashing: {e}")))?;
+    Ok(hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quick() -> Passwords {
+        Passwords::new(&Users { argon2_kib: 64, argon2_passes: 1, ..Users::default() }).unwrap()
+    }
+
+    #[tokio::test]
+    async fn t8_passwords_equal_in_their_first_72_bytes_differ() {
+        let passwords = quick();
+        let (a, b) = (format!("{}a", "x".repeat(80)), format!("{}b", "x".repeat(80)));
+        let hash = passwords.hash(&a).await.unwrap();
+        assert!(passwords.verify(&a, Some(&hash)).await.unwrap());
+        assert!(!passwords.verify(&b, Some(&hash)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn t5_nobody_has_no_password() {
+        assert!(!quick().verify("", None).await.unwrap());
+    }
+}

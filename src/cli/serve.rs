@@ -1,0 +1,143 @@
+//! `serve`: the server, from its greeting to its last answer.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{Failure, Settings, admin_password_file, block_on, wire};
+use crate::app::start::{FirstStart, open};
+use crate::app::{App, jobs};
+use crate::config::{Config, LogFormat};
+use crate::http::address::Networks;
+use crate::http::routes::{Draining, routes};
+use crate::http::server::{ServerSettings, serve as listen};
+use crate::telemetry::{Style, init};
+
+/// How long `/readyz` says no before the listener closes.
+const DRAIN_NOTICE: Duration = Duration::from_millis(200);
+
+/// Runs the server until it is told to stop.
+pub fn serve(settings: &Settings) -> Result<(), Failure> {
+    let (config, _) = settings.load()?;
+    start_log(&config)?;
+    block_on(run(config))
+}
+
+fn start_log(config: &Config) -> Result<(), Failure> {
+    let style = match config.log.format {
+        LogFormat::Auto => Style::auto(),
+        LogFormat::Pretty => Style::Human,
+        LogFormat::Json => Style::Json,
+    };
+    init(style, &config.log.filter).map_err(|why| Failure::Invalid(format!("log.filter: {why}")))
+}
+
+async fn run(config: Config) -> Result<(), Failure> {
+    let address = config.listen_address()?;
+    let (app, first) = open(config, admin_password_file()).await?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|e| Failure::Fault(format!("cannot listen on {address}: {e}")))?;
+    let stop = CancellationToken::new();
+    let jobs = jobs::start(&app, &stop);
+    let draining = Draining::default();
+    tokio::spawn(wait_for_signals(Arc::clone(&app), draining.clone(), stop.clone()));
+    greet(&app, &first);
+    serve_on(&app, listener, &draining, stop.clone()).await?;
+    stop.cancel();
+    for job in jobs {
+        let _ = job.await;
+    }
+    super::closed(&app).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Serves on a listener until the token is cancelled; the tour of `demo` uses it as well.
+pub async fn serve_on(
+    app: &Arc<App>,
+    listener: TcpListener,
+    draining: &Draining,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let endpoint = routes(app, draining)?;
+    let settings = ServerSettings {
+        connections: app.config.limits.connections,
+        connections_per_ip: app.config.limits.connections_per_ip,
+        trusted_proxies: Networks::parse(&app.config.server.trusted_proxies).map_err(Failure::Invalid)?,
+        ..ServerSettings::default()
+    };
+    listen(listener, endpoint, settings, stop).await?;
+    Ok(())
+}
+
+/// SIGTERM and SIGINT stop gracefully; SIGHUP reads the policies anew.
+async fn wait_for_signals(app: Arc<App>, draining: Draining, stop: CancellationToken) {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    ) else {
+        tracing::error!("signals cannot be received");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = term.recv() => break,
+            _ = int.recv() => break,
+            _ = hup.recv() => {
+                jobs::reload(&app).await;
+            }
+        }
+    }
+    draining.begin();
+    tracing::info!("stopping");
+    tokio::time::sleep(DRAIN_NOTICE).await;
+    stop.cancel();
+}
+
+/// What a person needs to begin with, on standard error; the password on a terminal only.
+fn greet(app: &App, first: &FirstStart) {
+    let url = app.public.issuer();
+    let status = app.policies.status();
+    let revision = status.commit.as_deref().map_or(&*status.revision, |commit| &commit[..commit.len().min(7)]);
+    let program = std::env::args().next().unwrap_or_else(|| "grantwood".to_owned());
+    eprintln!("  grantwood {}   {url}   API docs {url}/docs   health {url}/readyz", env!("CARGO_PKG_VERSION"));
+    eprintln!(
+        "  database   {}   policies {} @ {revision} ({} policies, {} scopes, watching)",
+        app.store.backend(),
+        app.config.policies.path.display(),
+        status.policies,
+        status.scopes
+    );
+    if let (Some(password), Some(path)) = (&first.admin_password, &first.password_file) {
+        if std::io::stderr().is_terminal() {
+            eprintln!("  admin      admin / {password}   also in {} (0600)", path.display());
+        } else {
+            eprintln!("  admin      admin, password in {} (0600)", path.display());
+        }
+    }
+    for warning in &status.warnings {
+        tracing::warn!("{warning}");
+    }
+    let key = app.config.data_dir.join("clients/reporting.pem");
+    if key.exists() {
+        eprintln!("  try it     {program} token --client reporting");
+        eprintln!(
+            "  or paste   curl -s {url}/oauth2/token -d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer \
+             -d assertion=$({program} assertion --client reporting)"
+        );
+    }
+}
+
+/// Asks a running server whether it is ready.
+pub fn healthcheck(settings: &Settings) -> Result<(), Failure> {
+    let (config, _) = settings.load()?;
+    let address = config.listen_address()?;
+    let answer = block_on(wire::get(&format!("http://{address}/readyz")))?;
+    if answer.status == 200 { Ok(()) } else { Err(Failure::Fault(answer.text())) }
+}

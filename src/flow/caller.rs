@@ -1,0 +1,175 @@
+//! Who calls a management or account endpoint, and whether the policy lets them.
+
+use std::sync::Arc;
+
+use super::Ask;
+use super::consent::SignedIn;
+use super::live::live;
+use crate::app::App;
+use crate::app::clients::ClientState;
+use crate::app::clock;
+use crate::oauth::reject::{Reject, Stop};
+use crate::oauth::scope::Scope;
+use crate::oauth::user::User;
+use crate::policy::permit::{Administer, Permit};
+use crate::policy::{Actor, AdminQuestion, AdminResource, Snapshot};
+use crate::store::AuditRow;
+use crate::telemetry::Event;
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    who: Who,
+    /// What the access token carries; none = the user's own token of `/auth/local`, or a session.
+    scopes: Option<Arc<[Scope]>>,
+}
+
+#[derive(Clone, Debug)]
+enum Who {
+    User(Arc<User>),
+    Client(Arc<ClientState>),
+}
+
+impl Caller {
+    /// A user who signed in with this server itself.
+    pub fn signed_in(user: Arc<User>) -> Self {
+        Self { who: Who::User(user), scopes: None }
+    }
+
+    /// The user, if it is one.
+    pub fn user(&self) -> Option<&Arc<User>> {
+        match &self.who {
+            Who::User(user) => Some(user),
+            Who::Client(_) => None,
+        }
+    }
+
+    /// The name for logs: a user id or a client id.
+    pub fn name(&self) -> &str {
+        match &self.who {
+            Who::User(user) => &user.id,
+            Who::Client(client) => client.client.id.as_str(),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match &self.who {
+            Who::User(_) => "user",
+            Who::Client(_) => "client",
+        }
+    }
+
+    fn actor(&self) -> Actor<'_> {
+        match &self.who {
+            Who::User(user) => Actor::User(user),
+            Who::Client(client) => Actor::Client(&client.client, client.active),
+        }
+    }
+}
+
+/// The caller that a bearer token stands for: a user token of `/auth/local`, or an access token.
+/// Neither passes as the other (design §6).
+///
+/// # Errors
+/// [`Reject::TokenMissing`], [`Reject::TokenInvalid`], or a fault.
+pub async fn bearer(
+    app: &App,
+    ask: &Ask,
+    snapshot: &Arc<Snapshot>,
+    token: Option<&str>,
+) -> Result<Caller, Stop> {
+    let token = token.ok_or(Reject::TokenMissing)?;
+    if let Some(signed_in) = user_of_token(app, ask, token).await? {
+        return Ok(Caller::signed_in(signed_in.user));
+    }
+    let found = live(app, ask, snapshot, token).await?.ok_or(Reject::TokenInvalid)?;
+    app.last_used.token(&found.row.jti, ask.now_ms);
+    let who = match found.user {
+        Some(user) => Who::User(user),
+        None => Who::Client(found.client),
+    };
+    Ok(Caller { who, scopes: Some(found.scopes) })
+}
+
+/// The signed-in user behind a token of `/auth/local`; an access token will not do, or an application
+/// could agree to its own requests.
+///
+/// # Errors
+/// [`Reject::TokenMissing`], [`Reject::TokenInvalid`], or a fault.
+pub async fn user_token(app: &App, ask: &Ask, token: Option<&str>) -> Result<SignedIn, Stop> {
+    let token = token.ok_or(Reject::TokenMissing)?;
+    Ok(user_of_token(app, ask, token).await?.ok_or(Reject::TokenInvalid)?)
+}
+
+async fn user_of_token(app: &App, ask: &Ask, token: &str) -> Result<Option<SignedIn>, Stop> {
+    let claims = app.key_ring().verify_user_token(token, app.public.issuer(), ask.now_ms);
+    let Some(claims) = claims else { return Ok(None) };
+    let Some(state) = app.user(&claims.user).await? else { return Ok(None) };
+    // Ends with blocking and with a change of password (design §6).
+    if state.user.blocked || claims.issued_at_ms < state.tokens_valid_from {
+        return Ok(None);
+    }
+    Ok(Some(SignedIn { user: state.user, auth_time_ms: claims.issued_at_ms }))
+}
+
+/// Asks the policy whether the caller may do this, to this.
+///
+/// # Errors
+/// [`Reject::Forbidden`], naming the missing permission, or [`Reject::InsufficientScope`].
+pub fn permitted(
+    ask: &Ask,
+    snapshot: &Snapshot,
+    caller: &Caller,
+    action: &'static str,
+    resource: AdminResource<'_>,
+) -> Result<Permit<Administer>, Stop> {
+    let question = AdminQuestion {
+        actor: caller.actor(),
+        token: caller.scopes.as_deref(),
+        action,
+        resource,
+        now_ms: ask.now_ms,
+        ip: ask.ip,
+    };
+    snapshot.administer(&question).map_err(|decision| {
+        let reject = match decision.error.as_deref() {
+            Some("insufficient_scope") => Reject::InsufficientScope(action.to_owned()),
+            _ => Reject::Forbidden { action, policies: decision.policies },
+        };
+        Event::AdminRefused { actor: caller.name(), action, reject: &reject }.emit();
+        reject.into()
+    })
+}
+
+/// Writes an administrative change into the audit log: who, what, by which policy. No secrets.
+///
+/// # Errors
+/// A fault, if the entry cannot be written.
+pub async fn audit(
+    app: &App,
+    ask: &Ask,
+    caller: &Caller,
+    permit: &Permit<Administer>,
+    target: &str,
+    detail: serde_json::Value,
+) -> Result<(), Stop> {
+    let permitted = permit.get();
+    Event::AdminChanged { actor: caller.name(), action: permitted.action, target }.emit();
+    app.store
+        .insert_audit(AuditRow {
+            id: clock::new_id()?,
+            at: ask.now_ms,
+            actor: caller.name().to_owned(),
+            actor_kind: caller.kind().to_owned(),
+            action: permitted.action.to_owned(),
+            target: target.to_owned(),
+            decision: "allow".to_owned(),
+            policies: permitted.policies.join(" "),
+            revision: permitted.revision.as_ref().to_owned(),
+            request_id: ask.request_id.as_ref().to_owned(),
+            ip: ask.ip.to_string(),
+            detail: detail.to_string(),
+        })
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,319 @@
+//! Consent: what a user is asked, what the user decides, what is remembered and withdrawn.
+
+use std::sync::Arc;
+
+use super::Ask;
+use super::authorize::{self, AuthorizationRequest, Target};
+use crate::app::App;
+use crate::app::clients::ClientState;
+use crate::app::clock;
+use crate::oauth::grant::GrantType;
+use crate::oauth::pkce::Method;
+use crate::oauth::redirect_uri::RedirectUri;
+use crate::oauth::reject::{Fault, Reject, Stop};
+use crate::oauth::scope::{self, Scope};
+use crate::oauth::secret::Kind;
+use crate::oauth::user::User;
+use crate::policy::{Decision, GrantFacts, GrantQuestion, Snapshot};
+use crate::store::{CodeRow, ConsentKey, ConsentRow, Listed, NewConsent, Page};
+use crate::telemetry::Event;
+
+/// A user who is signed in, and since when.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// Who.
+    pub user: Arc<User>,
+    /// When the password was given, in milliseconds.
+    pub auth_time_ms: i64,
+}
+
+/// One scope as the consent page shows it.
+#[derive(Clone, Debug)]
+pub struct ScopeDetail {
+    /// The scope.
+    pub scope: Scope,
+    /// The catalog's title of the action.
+    pub title: String,
+    /// The catalog's title of the content type.
+    pub group: String,
+    /// Whether the catalog marks the action.
+    pub sensitive: bool,
+    /// Whether the policy permits it for this user and client now.
+    pub permitted: bool,
+    /// Why not, for the user.
+    pub reason: Option<String>,
+    /// Whether the user granted it before.
+    pub granted: bool,
+}
+
+/// What a consent page needs.
+#[derive(Clone, Debug)]
+pub struct ConsentData {
+    /// The client.
+    pub client: Arc<ClientState>,
+    /// The scopes that are asked for.
+    pub scopes: Vec<ScopeDetail>,
+    /// What the user granted this client before.
+    pub granted: Vec<Scope>,
+}
+
+/// What the user decided.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// Yes, to these; none = all that is permitted of what was asked for.
+    Approve(Option<Vec<Scope>>),
+    /// No.
+    Deny,
+}
+
+/// Collects what a consent page shows.
+///
+/// # Errors
+/// [`Fault`] if the database does not answer.
+pub async fn data(
+    app: &App,
+    ask: &Ask,
+    snapshot: &Arc<Snapshot>,
+    client: Arc<ClientState>,
+    signed_in: &SignedIn,
+    requested: Option<&[Scope]>,
+) -> Result<ConsentData, Stop> {
+    let granted = granted_before(app, &signed_in.user.id, client.client.id.as_str()).await?;
+    let scopes: Vec<Scope> = requested.map_or_else(|| client.client.scopes.to_vec(), <[Scope]>::to_vec);
+    let facts = probe_facts(app, ask, &client, signed_in, &scopes);
+    let question = question(&client, &signed_in.user, &facts);
+    let details = snapshot
+        .decide_scopes(&question, &scopes)
+        .into_iter()
+        .map(|(scope, decision)| detail(snapshot, scope, &decision, &granted))
+        .collect();
+    Ok(ConsentData { client, scopes: details, granted })
+}
+
+fn detail(snapshot: &Snapshot, scope: Scope, decision: &Decision, granted: &[Scope]) -> ScopeDetail {
+    let (title, group, sensitive) = snapshot.catalog().describe(&scope);
+    ScopeDetail {
+        title,
+        group,
+        sensitive,
+        permitted: decision.allowed,
+        reason: (!decision.allowed).then(|| match decision.policies.first() {
+            None => "no policy permits it".to_owned(),
+            Some(id) => format!("refused by policy {id}"),
+        }),
+        granted: granted.contains(&scope),
+        scope,
+    }
+}
+
+async fn granted_before(app: &App, user: &str, client: &str) -> Result<Vec<Scope>, Fault> {
+    let row = app.store.consent(user, client).await?;
+    Ok(row.map(|row| scopes_of(&row)).unwrap_or_default())
+}
+
+/// The scopes of a consent row.
+pub fn scopes_of(row: &ConsentRow) -> Vec<Scope> {
+    scope::parse_list(&row.scopes).unwrap_or_default()
+}
+
+/// Facts for a question that is asked before the user has decided: what if all were ticked.
+fn probe_facts(
+    app: &App,
+    ask: &Ask,
+    client: &ClientState,
+    signed_in: &SignedIn,
+    scopes: &[Scope],
+) -> GrantFacts {
+    let host = client.client.redirect_uris.first().map(|(uri, _)| uri.host());
+    GrantFacts {
+        pkce: Some(Method::S256),
+        redirect_loopback: client.client.redirect_uris.first().is_some_and(|(uri, _)| uri.is_loopback()),
+        redirect_host: host,
+        ..facts_of(app, ask, client, signed_in, scopes)
+    }
+}
+
+fn facts_of(
+    app: &App,
+    ask: &Ask,
+    client: &ClientState,
+    signed_in: &SignedIn,
+    consented: &[Scope],
+) -> GrantFacts {
+    GrantFacts {
+        now_ms: ask.now_ms,
+        ip: ask.ip,
+        ttl_s: client.client.access_token_ttl.unwrap_or(app.config.tokens.access_ttl.0),
+        audience: vec![app.audience().to_owned()],
+        pkce: None,
+        redirect_host: None,
+        redirect_loopback: false,
+        auth_age_s: Some(u64::try_from((ask.now_ms - signed_in.auth_time_ms) / 1_000).unwrap_or(0)),
+        consented: Some(consented.to_vec()),
+        alg: None,
+        assertion_ttl_s: None,
+    }
+}
+
+fn question<'a>(client: &'a ClientState, user: &'a User, facts: &'a GrantFacts) -> GrantQuestion<'a> {
+    GrantQuestion {
+        client: &client.client,
+        active: client.active,
+        grant: GrantType::AuthorizationCode,
+        user: Some(user),
+        facts,
+    }
+}
+
+/// Whether the user granted before all that is asked for now, so that nothing new need be asked.
+pub fn is_remembered(data: &ConsentData) -> bool {
+    let mut permitted = data.scopes.iter().filter(|scope| scope.permitted).peekable();
+    permitted.peek().is_some() && permitted.all(|scope| scope.granted)
+}
+
+/// Carries out the user's decision; the answer is where the browser goes next.
+///
+/// # Errors
+/// A fault of ours. Every refusal is an answer to the client, at its validated redirect URI.
+pub async fn decide(
+    app: &App,
+    ask: &Ask,
+    target: &Target,
+    request: &AuthorizationRequest,
+    signed_in: &SignedIn,
+    choice: Choice,
+) -> Result<String, Fault> {
+    match code_for(app, ask, target, request, signed_in, choice).await {
+        Ok(code) => {
+            let mut parameters = vec![("code", code.as_str())];
+            if let Some(state) = &request.state {
+                parameters.push(("state", state));
+            }
+            parameters.push(("iss", app.public.issuer()));
+            Ok(target.redirect.with(&parameters))
+        }
+        Err(Stop::Reject(reject)) => {
+            let client = request.client_id.as_str();
+            Event::AuthorizationRefused { client, user: &signed_in.user.id, reject: &reject }.emit();
+            Ok(authorize::error_redirect(app, &target.redirect, request.state.as_deref(), &reject))
+        }
+        Err(Stop::Fault(fault)) => Err(fault),
+    }
+}
+
+async fn code_for(
+    app: &App,
+    ask: &Ask,
+    target: &Target,
+    request: &AuthorizationRequest,
+    signed_in: &SignedIn,
+    choice: Choice,
+) -> Result<String, Stop> {
+    let Choice::Approve(ticked) = choice else { return Err(Reject::AccessDenied.into()) };
+    let snapshot = app.policies.current();
+    let client = &target.client;
+    // 1. What was ticked, never more than was asked for (attack row T11).
+    let scopes = wanted(app, ask, &snapshot, client, request, signed_in, ticked).await?;
+    // 2. The policy decides.
+    let facts = request_facts(app, ask, client, request, signed_in, &scopes);
+    let permit = snapshot.issue_code(&question(client, &signed_in.user, &facts), &scopes)?;
+    // 3. Remember the consent, then keep the code.
+    let permitted = permit.get();
+    let (user, client_id) = (permitted.user.as_ref(), permitted.client.as_str());
+    let consent = NewConsent {
+        document_id: clock::new_id()?,
+        user_id: user.to_owned(),
+        client_id: client_id.to_owned(),
+        scopes: permitted.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+    };
+    app.store.grant_consent(consent, ask.now_ms).await?;
+    let code = clock::new_secret(Kind::Code)?;
+    let row = CodeRow {
+        hash: code.hash(),
+        client_id: client_id.to_owned(),
+        user_id: user.to_owned(),
+        scopes: scope::join(&permitted.scopes),
+        redirect_uri: request.redirect_uri.clone(),
+        redirect_explicit: request.redirect_explicit,
+        code_challenge: request.challenge.as_ref().map(|challenge| challenge.value.clone()),
+        challenge_method: request.challenge.as_ref().map(|challenge| challenge.method.name().to_owned()),
+        facts: serde_json::to_string(&facts).unwrap_or_default(),
+        auth_time: Some(signed_in.auth_time_ms),
+        created_at: ask.now_ms,
+        expires_at: ask.now_ms + app.config.tokens.code_ttl.millis(),
+        used_at: None,
+    };
+    app.store.insert_code(row).await?;
+    Event::CodeIssued { client: client_id, user, scope: &scope::join(&permitted.scopes) }.emit();
+    Ok(code.reveal().to_owned())
+}
+
+async fn wanted(
+    app: &App,
+    ask: &Ask,
+    snapshot: &Arc<Snapshot>,
+    client: &Arc<ClientState>,
+    request: &AuthorizationRequest,
+    signed_in: &SignedIn,
+    ticked: Option<Vec<Scope>>,
+) -> Result<Vec<Scope>, Stop> {
+    let asked = request.scopes.clone();
+    let narrow = app.config.scopes.on_denied == crate::config::OnDenied::Narrow;
+    let scopes = match (asked, ticked) {
+        (Some(asked), Some(ticked)) => asked.into_iter().filter(|scope| ticked.contains(scope)).collect(),
+        (Some(asked), None) if !narrow => asked,
+        (None, Some(ticked)) if !narrow => ticked,
+        // All of the client's, or what may be narrowed: what the policy permits of it.
+        (asked, ticked) => {
+            let requested = ticked.or(asked);
+            let data = data(app, ask, snapshot, Arc::clone(client), signed_in, requested.as_deref()).await?;
+            data.scopes.into_iter().filter(|detail| detail.permitted).map(|detail| detail.scope).collect()
+        }
+    };
+    if scopes.is_empty() {
+        // Nothing ticked means no (design §6); nothing permitted is told as such by the policy.
+        return Err(if request.scopes.is_none() { Reject::NoScope } else { Reject::AccessDenied }.into());
+    }
+    Ok(scopes)
+}
+
+fn request_facts(
+    app: &App,
+    ask: &Ask,
+    client: &ClientState,
+    request: &AuthorizationRequest,
+    signed_in: &SignedIn,
+    scopes: &[Scope],
+) -> GrantFacts {
+    let uri = RedirectUri::parse(&request.redirect_uri).ok();
+    GrantFacts {
+        pkce: request.challenge.as_ref().map(|challenge| challenge.method),
+        redirect_host: uri.as_ref().map(RedirectUri::host),
+        redirect_loopback: uri.is_some_and(|uri| uri.is_loopback()),
+        ..facts_of(app, ask, client, signed_in, scopes)
+    }
+}
+
+/// The consents of a user.
+///
+/// # Errors
+/// [`Fault`] if the database does not answer.
+pub async fn list(app: &App, user: &str, page: Page) -> Result<Listed<ConsentRow>, Fault> {
+    app.store.consents_of_user(user, page).await
+}
+
+/// Withdraws a consent of the user's own: its tokens end at once.
+///
+/// # Errors
+/// [`Reject::NotFound`] for another's consent as for none (attack row AA2), or a fault.
+pub async fn withdraw(app: &App, ask: &Ask, user: &User, name: &str) -> Result<(), Stop> {
+    let mut withdrawn = None;
+    for key in [ConsentKey::Document(name.to_owned()), ConsentKey::Client(name.to_owned())] {
+        if withdrawn.is_none() {
+            withdrawn = app.store.withdraw(&user.id, key, ask.now_ms).await?;
+        }
+    }
+    let row = withdrawn.ok_or(Reject::NotFound("consent"))?;
+    Event::ConsentWithdrawn { client: &row.client_id, user: &user.id }.emit();
+    Ok(())
+}

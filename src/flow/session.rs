@@ -1,0 +1,70 @@
+//! Browser sessions: opaque, hashed, bounded by idleness and by age.
+
+use super::Ask;
+use super::consent::SignedIn;
+use crate::app::{App, clock};
+use crate::oauth::reject::{Fault, Stop};
+use crate::oauth::secret::{Kind, Secret, SecretHash};
+use crate::policy::permit::{Permit, SignIn};
+use crate::store::SessionRow;
+
+/// Longest user agent that is kept, in characters.
+const MAX_AGENT: usize = 200;
+
+/// Begins a session for a user who just signed in; always a new one (attack row T1).
+///
+/// # Errors
+/// A fault.
+pub async fn begin(
+    app: &App,
+    ask: &Ask,
+    permit: &Permit<SignIn>,
+    signed_in: &SignedIn,
+    agent: &str,
+) -> Result<Secret, Fault> {
+    let secret = clock::new_secret(Kind::Session)?;
+    let row = SessionRow {
+        hash: secret.hash(),
+        id: clock::new_id()?,
+        user_id: permit.get().user.as_ref().to_owned(),
+        created_at: ask.now_ms,
+        last_seen_at: ask.now_ms,
+        expires_at: ask.now_ms + app.config.sessions.absolute.millis(),
+        auth_time: signed_in.auth_time_ms,
+        ip: ask.ip.to_string(),
+        agent: agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT).collect(),
+    };
+    app.store.insert_session(row).await?;
+    Ok(secret)
+}
+
+/// The user of a cookie's session, while it and the user are good.
+///
+/// # Errors
+/// A fault.
+pub async fn current(app: &App, ask: &Ask, cookie: Option<&str>) -> Result<Option<SignedIn>, Stop> {
+    let Some(cookie) = cookie else { return Ok(None) };
+    let hash = SecretHash::of(cookie);
+    let Some(row) = app.store.session(hash).await? else { return Ok(None) };
+    let idle_since = ask.now_ms - row.last_seen_at;
+    if row.expires_at <= ask.now_ms || idle_since > app.config.sessions.idle.millis() {
+        return Ok(None);
+    }
+    let Some(state) = app.user(&row.user_id).await? else { return Ok(None) };
+    if state.user.blocked || row.created_at < state.tokens_valid_from {
+        return Ok(None);
+    }
+    app.last_used.session(hash, ask.now_ms);
+    Ok(Some(SignedIn { user: state.user, auth_time_ms: row.auth_time }))
+}
+
+/// Ends the session of a cookie.
+///
+/// # Errors
+/// A fault.
+pub async fn end(app: &App, cookie: Option<&str>) -> Result<(), Fault> {
+    if let Some(cookie) = cookie {
+        app.store.end_session(SecretHash::of(cookie)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Sign-in with a password: one answer for all failures, counted before they are checked.
+
+use super::Ask;
+use super::consent::SignedIn;
+use crate::app::passwords::MAX_PASSWORD_BYTES;
+use crate::app::users::{canonical, user_of};
+use crate::app::{App, clock};
+use crate::keys::UserClaims;
+use crate::oauth::reject::{Reject, Stop};
+use crate::policy::permit::{Permit, SignIn};
+use crate::telemetry::Event;
+
+/// A signed-in user with the token that proves it.
+pub struct UserToken {
+    /// The token, for the consent and management API.
+    pub jwt: String,
+    /// The user.
+    pub signed_in: SignedIn,
+}
+
+/// Checks identifier and password and answers a user token.
+///
+/// # Errors
+/// [`Reject::SignIn`] whatever the reason (attack row T5), [`Reject::TooMany`], or a fault.
+pub async fn local(app: &App, ask: &Ask, identifier: &str, password: &str) -> Result<UserToken, Stop> {
+    let (signed_in, permit) = password_sign_in(app, ask, identifier, password).await?;
+    let claims = UserClaims {
+        user: signed_in.user.id.as_ref().to_owned(),
+        issued_at_ms: ask.now_ms,
+        expires_at_ms: ask.now_ms + app.config.users.token_ttl.millis(),
+        session: clock::new_id()?,
+        issuer: app.public.issuer().to_owned(),
+    };
+    let jwt = app.key_ring().sign_user_token(&permit, claims, ask.now_ms)?;
+    Ok(UserToken { jwt, signed_in })
+}
+
+/// Checks identifier and password, and asks the policy whether the user may sign in.
+///
+/// # Errors
+/// As [`local`].
+pub async fn password_sign_in(
+    app: &App,
+    ask: &Ask,
+    identifier: &str,
+    password: &str,
+) -> Result<(SignedIn, Permit<SignIn>), Stop> {
+    let result = check(app, ask, identifier, password).await;
+    match &result {
+        Ok((signed_in, _)) => {
+            app.metrics.login("succeeded");
+            Event::LoginSucceeded { user: &signed_in.user.id, ip: ask.ip }.emit();
+        }
+        Err(Stop::Reject(Reject::TooMany(_))) => {
+            app.metrics.login("limited");
+            Event::LoginLimited { ip: ask.ip }.emit();
+        }
+        Err(Stop::Reject(_)) => {
+            app.metrics.login("failed");
+            Event::LoginFailed { user: None, ip: ask.ip }.emit();
+        }
+        Err(Stop::Fault(_)) => app.metrics.login("fault"),
+    }
+    result
+}
+
+async fn check(
+    app: &App,
+    ask: &Ask,
+    identifier: &str,
+    password: &str,
+) -> Result<(SignedIn, Permit<SignIn>), Stop> {
+    if password.len() > MAX_PASSWORD_BYTES || identifier.len() > 255 {
+        return Err(Reject::SignIn.into());
+    }
+    let name = canonical(identifier);
+    let row = app.store.user_by_identifier(&name).await?;
+    // Name and address of one user share a counter (attack row T6); others' addresses have their own,
+    // so that nobody can lock somebody out (row T7).
+    let account = row.as_ref().map_or(name, |row| row.id.clone());
+    let key = (account, ask.ip);
+    let steady = app.clock.steady_ms();
+    app.address_failures.begin(&ask.ip, steady).map_err(Reject::TooMany)?;
+    app.login_failures.begin(&key, steady).map_err(Reject::TooMany)?;
+    let right = app.passwords.verify(password, row.as_ref().map(|row| row.password_hash.as_str())).await?;
+    let Some(row) = row.filter(|_| right) else { return Err(Reject::SignIn.into()) };
+    let user = user_of(row)?;
+    let snapshot = app.policies.current();
+    let permit = snapshot.sign_in(&user, ask.ip, ask.now_ms).map_err(|_| Reject::SignIn)?;
+    app.login_failures.succeeded(&key);
+    app.address_failures.succeeded(&ask.ip);
+    Ok((SignedIn { user: user.into(), auth_time_ms: ask.now_ms }, permit))
+}

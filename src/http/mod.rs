@@ -1,0 +1,33 @@
+//! POEM: the only folder that names it. What every request passes through, whatever it asks for.
+//!
+//! ```text
+//! server  accept, deadlines, bounds        → guard  host, path, body, address, headers, panics
+//!                                          → routes → an endpoint
+//! form, query, json   strict input, once   ← an endpoint's arguments
+//! problem             refusals and faults  → the wire
+//! ```
+//! An endpoint returns its success or one of [`problem`]'s error types; no endpoint writes an error by
+//! hand, sets a security header, reads an address from a header, or parses a parameter.
+
+pub mod address;
+pub mod assets;
+pub mod docs;
+pub mod form;
+pub mod guard;
+mod head;
+mod headers;
+pub mod json;
+pub mod methods;
+pub mod metrics;
+pub mod pairs;
+pub mod path;
+pub mod problem;
+pub mod problem_docs;
+pub mod query;
+pub mod server;
+pub mod wire;
+
+#[cfg(test)]
+mod problem_tests;
+#[cfg(test)]
+mod socket_tests;

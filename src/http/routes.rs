@@ -1,0 +1,187 @@
+//! All routes, on one page.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use poem::http::Method;
+use poem::middleware::AddData;
+use poem::{Endpoint, EndpointExt, Response, Route, get, post};
+use poem_openapi::{OpenApiService, Tags as OpenApiTags};
+use serde_json::Value;
+
+use super::access_tokens::AccessTokensApi;
+use super::address::Networks;
+use super::authorize::{authorize, consent, consent_page, login};
+use super::clients::ClientsApi;
+use super::consent::ConsentApi;
+use super::cors::cors;
+use super::docs;
+use super::guard::{Guard, GuardSettings};
+use super::methods::Methods;
+use super::scopes::ScopesApi;
+use super::server_info::{ServerApi, healthz, metrics, readyz, style};
+use super::sign_in::SignInApi;
+use super::token::TokenApi;
+use crate::app::App;
+use crate::oauth::reject::Fault;
+use crate::pages::Pages;
+
+/// The groups of the API document.
+#[derive(OpenApiTags)]
+pub enum Tags {
+    /// What stock OAuth clients use.
+    Protocol,
+    /// What a consent page of your own uses, and what a user agreed to.
+    Consent,
+    /// The management of clients.
+    Clients,
+    /// The management of tokens.
+    Tokens,
+    /// The catalog and the ceiling over it.
+    Policies,
+    /// The server itself.
+    Server,
+}
+
+/// The server that endpoints work on. Only the API document is made without one.
+#[derive(Clone)]
+pub struct Served(Option<Arc<App>>);
+
+impl std::ops::Deref for Served {
+    type Target = Arc<App>;
+
+    fn deref(&self) -> &Arc<App> {
+        self.0.as_ref().expect("endpoints are called on a server, never on its document")
+    }
+}
+
+/// Whether the server is about to stop: `/readyz` says so before the listener closes.
+#[derive(Clone, Default)]
+pub struct Draining(Arc<AtomicBool>);
+
+impl Draining {
+    /// The server stops.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it does.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+type Api = (TokenApi, ConsentApi, SignInApi, ClientsApi, AccessTokensApi, ScopesApi, ServerApi);
+
+fn service(app: Option<Arc<App>>) -> OpenApiService<Api, ()> {
+    let app = Served(app);
+    let api = (
+        TokenApi { app: app.clone() },
+        ConsentApi { app: app.clone() },
+        SignInApi { app: app.clone() },
+        ClientsApi { app: app.clone() },
+        AccessTokensApi { app: app.clone() },
+        ScopesApi { app: app.clone() },
+        ServerApi { app },
+    );
+    OpenApiService::new(api, "Grantwood", env!("CARGO_PKG_VERSION"))
+        .summary("An OAuth 2.0 authorization server whose every grant is decided by Cedar policies in files")
+        .description(
+            "Protocol endpoints answer errors as RFC 6749 §5.2 has them; management endpoints answer \
+             `{data, meta}` and, for errors, `{data: null, error: {status, name, message, details}}`. \
+             The same API answers under /strapi-plugin-oauth2.",
+        )
+}
+
+/// The API document, as `/openapi.json` and `grantwood openapi` show it.
+pub fn document() -> String {
+    let mut document: Value = serde_json::from_str(&service(None).spec()).unwrap_or_default();
+    add_authorize(&mut document);
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The authorization endpoint speaks to browsers, so it is no part of the generated API.
+fn add_authorize(document: &mut Value) {
+    let parameter = |name: &str, required: bool, text: &str| {
+        serde_json::json!({
+            "name": name, "in": "query", "required": required, "description": text,
+            "schema": { "type": "string" },
+        })
+    };
+    let parameters = vec![
+        parameter("response_type", true, "`code`."),
+        parameter("client_id", true, "The client."),
+        parameter("redirect_uri", false, "A registered redirect URI; may be absent where there is one only."),
+        parameter("scope", false, "With one space between; absent = all of the client's."),
+        parameter("state", false, "Handed back as it came."),
+        parameter("code_challenge", false, "RFC 7636 §4.2; required but for clients with `pkce: optional`."),
+        parameter("code_challenge_method", false, "`S256`."),
+        parameter("prompt", false, "`none`, `login` or `consent`."),
+        parameter("max_age", false, "Oldest sign-in that will do, in seconds."),
+        parameter("login_hint", false, "The account that the client expects."),
+    ];
+    document["paths"]["/oauth2/authorize"] = serde_json::json!({
+        "get": {
+            "tags": ["Protocol"],
+            "summary": "Authorization endpoint",
+            "description": "RFC 6749 §4.1.1. For a browser: signs the user in, asks for consent, and ends at \
+                            the client with `code`, `state` and `iss` (RFC 9207), or with `error`.",
+            "operationId": "authorize",
+            "parameters": parameters,
+            "responses": {
+                "303": { "description": "To sign-in and consent, or to the client's redirect URI." },
+                "400": { "description": "Client or redirect URI is not good: a page, never a redirect." },
+                "429": { "description": "Too many requests are pending: a page." },
+                "503": { "description": "A fault of the server: a page; try again after `Retry-After`." },
+            },
+        },
+    });
+}
+
+/// The whole server as one endpoint.
+///
+/// # Errors
+/// [`Fault`] if a template cannot be parsed or a setting cannot be used.
+pub fn routes(app: &Arc<App>, draining: &Draining) -> Result<impl Endpoint<Output = Response> + 'static, Fault> {
+    let document = document();
+    let parsed: Value = serde_json::from_str(&document).unwrap_or_default();
+    let pages = Pages::new()?;
+    let mut routes = Route::new()
+        .at("/oauth2/authorize", get(authorize).post(authorize))
+        .at("/login", post(login))
+        .at("/consent", get(consent_page).post(consent))
+        .at("/assets/style.css", get(style))
+        .at("/healthz", get(healthz))
+        .at("/readyz", get(readyz))
+        .at("/metrics", get(metrics));
+    if app.config.docs.enabled {
+        routes = docs::mount(routes, &document, app.public.issuer());
+    }
+    let routes = routes.nest("/", service(Some(Arc::clone(app))));
+    let shared = Arc::clone(app);
+    let routes = routes
+        .with(AddData::new(Arc::clone(app)))
+        .with(AddData::new(pages))
+        .with(AddData::new(draining.clone()))
+        .around(move |next, request| cors(Arc::clone(&shared), next, request));
+    let methods = Methods::default()
+        .openapi(&parsed, "")
+        .at("/oauth2/authorize", &[Method::GET, Method::POST])
+        .at("/login", &[Method::POST])
+        .at("/consent", &[Method::GET, Method::POST])
+        .at("/healthz", &[Method::GET])
+        .at("/readyz", &[Method::GET])
+        .at("/metrics", &[Method::GET]);
+    let wrong = |why: String| Fault::Inconsistent(why);
+    let settings = GuardSettings {
+        hosts: app.config.server.hosts.clone(),
+        trusted_proxies: Networks::parse(&app.config.server.trusted_proxies).map_err(wrong)?,
+        alias: app.config.server.plugin_mount,
+        methods,
+        metrics: Some(Arc::clone(&app.metrics)),
+        ..GuardSettings::new(app.public.url().clone())
+    };
+    Ok(Guard::new(routes, settings))
+}

@@ -1,0 +1,159 @@
+//! Metadata, public keys, health and metrics: what anybody may read about the server.
+
+
+use std::sync::Arc;
+
+use poem::http::{StatusCode, header};
+use poem::web::Data;
+use poem::{Request, Response, handler};
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use serde_json::{Value, json};
+
+use super::routes::{Served, Tags};
+use super::caller::Bearer;
+use super::clients::caller;
+use super::listing::{ItemBody, timestamp};
+use super::problem::ManagementError;
+use crate::app::App;
+use crate::flow::{keys, metadata};
+
+/// Endpoints about the server itself.
+pub struct ServerApi {
+    /// The server.
+    pub app: Served,
+}
+
+/// A public document that may be kept for a while, by anybody.
+#[derive(ApiResponse)]
+enum Public {
+    /// The document.
+    #[oai(status = 200)]
+    Document(
+        Json<Value>,
+        /// How long it may be kept.
+        #[oai(header = "Cache-Control")]
+        String,
+        /// Every origin may read it; there is nothing private in it.
+        #[oai(header = "Access-Control-Allow-Origin")]
+        String,
+    ),
+}
+
+fn public(document: Value) -> Public {
+    Public::Document(Json(document), "public, max-age=300".to_owned(), "*".to_owned())
+}
+
+/// A new signing key.
+#[derive(Clone, Debug, Object)]
+pub struct RotatedKeyBody {
+    /// Its `kid`: published now, in use after the overlap.
+    pub kid: String,
+}
+
+#[OpenApi(tag = "Tags::Server")]
+impl ServerApi {
+    /// Authorization server metadata
+    ///
+    /// RFC 8414.
+    #[oai(path = "/.well-known/oauth-authorization-server", method = "get", operation_id = "metadata")]
+    async fn metadata(&self) -> Public {
+        public(metadata::metadata(&self.app))
+    }
+
+    /// Public signing keys
+    ///
+    /// A JWKS (RFC 7517 §5); the same as `/oauth2/jwks`.
+    #[oai(path = "/.well-known/jwks.json", method = "get", operation_id = "wellKnownJwks")]
+    async fn well_known_jwks(&self) -> Public {
+        public(keys::jwks(&self.app))
+    }
+
+    /// Public signing keys
+    ///
+    /// A JWKS (RFC 7517 §5).
+    #[oai(path = "/oauth2/jwks", method = "get", operation_id = "jwks")]
+    async fn jwks(&self) -> Public {
+        public(keys::jwks(&self.app))
+    }
+
+    /// Rotate the signing key
+    ///
+    /// The new key is published at once and signs after `keys.overlap`. Needs `admin:key.rotate`.
+    #[oai(path = "/oauth2/keys/rotate", method = "post", operation_id = "rotateKeys")]
+    async fn rotate(
+        &self,
+        request: &Request,
+        bearer: Bearer,
+    ) -> Result<Json<ItemBody<RotatedKeyBody>>, ManagementError> {
+        let (ask, who) = caller(&self.app, request, &bearer).await?;
+        let kid = keys::rotate(&self.app, &ask, &who).await?;
+        Ok(Json(ItemBody { data: RotatedKeyBody { kid } }))
+    }
+}
+
+/// The process lives.
+#[handler]
+pub fn healthz() -> Response {
+    json_response(StatusCode::OK, &json!({ "status": "ok" }))
+}
+
+/// Database, signing key and policy set are good. A broken edit that is held back does not make the
+/// server unready: the last good set is in force (attack row Y2).
+#[handler]
+pub async fn readyz(app: Data<&Arc<App>>, draining: Data<&super::routes::Draining>) -> Response {
+    let database = app.store.ping().await;
+    let key = app.key_ring().active(app.clock.now_ms()).is_some();
+    let status = app.policies.status();
+    let draining = draining.0.is_set();
+    let ready = database.is_ok() && key && !draining;
+    let held: Vec<Value> = status
+        .held_back
+        .iter()
+        .map(|held| {
+            json!({
+                "file": held.file, "line": held.line, "column": held.column,
+                "error": held.message, "hint": held.hint,
+            })
+        })
+        .collect();
+    let body = json!({
+        "status": if ready { "ready" } else { "not ready" },
+        "checks": {
+            "database": { "ok": database.is_ok(), "backend": app.store.backend() },
+            "signing_key": { "ok": key },
+            "policies": { "ok": true, "stale": !held.is_empty() },
+            "draining": draining,
+        },
+        "policy_revision": status.revision.as_ref(),
+        "policy_commit": status.commit,
+        "policy_loaded_at": timestamp(status.loaded_at_ms),
+        "policy_stale": !held.is_empty(),
+        "policy_errors": held,
+    });
+    json_response(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
+}
+
+/// Prometheus metrics.
+#[handler]
+pub fn metrics(app: Data<&Arc<App>>) -> Response {
+    Response::builder()
+        .header(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .body(app.metrics.encode())
+}
+
+/// The style sheet of the pages.
+#[handler]
+pub fn style() -> Response {
+    Response::builder()
+        .header(header::CONTENT_TYPE, "text/css; charset=utf-8")
+        .header(header::CACHE_CONTROL, "public, max-age=300")
+        .body(crate::pages::STYLE)
+}
+
+fn json_response(status: StatusCode, body: &Value) -> Response {
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body.to_string())
+}

@@ -1,0 +1,285 @@
+//! The catalog: content types, their actions and routes. Administration is a part of it, so that
+//! `admin:client.read` is a scope like any other.
+
+use std::collections::BTreeMap;
+
+use super::documents::ContentTypeDocument;
+use crate::oauth::client::is_name;
+use crate::oauth::scope::Scope;
+
+/// Everything that a scope may name.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    types: BTreeMap<String, ContentType>,
+    actions: BTreeMap<Scope, CatalogAction>,
+}
+
+/// A kind of thing that an API serves.
+#[derive(Clone, Debug)]
+pub struct ContentType {
+    /// Such as `api::form.form`.
+    pub name: String,
+    /// What people see.
+    pub title: String,
+    /// Its actions, sorted by name.
+    pub actions: Vec<Scope>,
+    /// The file that declares it; none = built in.
+    pub file: Option<String>,
+}
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub struct CatalogAction {
+    /// The scope that permits it.
+    pub scope: Scope,
+    /// Its own name, such as `find`.
+    pub name: String,
+    /// What people see.
+    pub title: String,
+    /// The requests that perform it.
+    pub routes: Vec<Route>,
+    /// Whether rules may ask more of it.
+    pub sensitive: bool,
+}
+
+/// A request that performs an action: a method and a path with `:parameters`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Route {
+    /// In upper case.
+    pub method: String,
+    /// Begins with a slash.
+    pub path: String,
+}
+
+/// The actions of administration: content type, title, and action, title, sensitive.
+pub const ADMIN: [(&str, &str, &[(&str, &str, bool)]); 8] = [
+    (
+        "admin:client",
+        "Clients",
+        &[
+            ("create", "Create clients", true),
+            ("read", "Read clients", false),
+            ("update", "Change clients", true),
+            ("delete", "Delete clients", true),
+            ("rotate_secret", "Rotate a client's secret", true),
+            ("rotate_keys", "Rotate a client's keys", true),
+        ],
+    ),
+    ("admin:token", "Tokens", &[("read", "Read tokens", false), ("revoke", "Revoke tokens", true)]),
+    ("admin:settings", "Settings", &[("read", "Read settings", false), ("update", "Change settings", true)]),
+    ("admin:scope", "Scopes", &[("read", "Read the catalog of scopes", false)]),
+    ("admin:policy", "Policies", &[("read", "Read policies", false), ("reload", "Reload policies", false)]),
+    (
+        "admin:user",
+        "Users",
+        &[
+            ("create", "Create users", true),
+            ("read", "Read users", false),
+            ("update", "Change users", true),
+            ("delete", "Delete users", true),
+        ],
+    ),
+    ("admin:key", "Signing keys", &[("read", "Read signing keys", false), ("rotate", "Rotate signing keys", true)]),
+    ("admin:audit", "Audit log", &[("read", "Read the audit log", false)]),
+];
+
+impl Catalog {
+    /// A catalog with administration only.
+    pub fn built_in() -> Self {
+        let mut catalog = Self::default();
+        for (name, title, actions) in ADMIN {
+            let actions = actions.iter().filter_map(|(action, title, sensitive)| {
+                Some(CatalogAction {
+                    scope: Scope::parse(&format!("{name}.{action}")).ok()?,
+                    name: (*action).to_owned(),
+                    title: (*title).to_owned(),
+                    routes: Vec::new(),
+                    sensitive: *sensitive,
+                })
+            });
+            catalog.insert(name, title, None, actions.collect());
+        }
+        catalog
+    }
+
+    fn insert(&mut self, name: &str, title: &str, file: Option<String>, actions: Vec<CatalogAction>) {
+        let mut scopes: Vec<Scope> = actions.iter().map(|action| action.scope.clone()).collect();
+        scopes.sort();
+        let kind = ContentType { name: name.to_owned(), title: title.to_owned(), actions: scopes, file };
+        self.types.insert(name.to_owned(), kind);
+        self.actions.extend(actions.into_iter().map(|action| (action.scope.clone(), action)));
+    }
+
+    /// Adds a content type of a file; answers with the mistakes: the action (none = the content type itself),
+    /// the route's number, and what is wrong.
+    pub fn add(&mut self, file: &str, name: &str, document: &ContentTypeDocument) -> Vec<CatalogMistake> {
+        let mut mistakes = Vec::new();
+        if !is_content_type(name) {
+            mistakes.push((None, None, "a content type is named as api::form.form".to_owned()));
+            return mistakes;
+        }
+        if let Some(other) = self.types.get(name) {
+            let place = other.file.as_deref().unwrap_or("the server");
+            mistakes.push((None, None, format!("content type {name} is declared in {place} as well")));
+            return mistakes;
+        }
+        let mut actions = Vec::new();
+        for (action, document) in &document.actions {
+            let scope = Scope::parse(&format!("{name}.{action}"));
+            let Some(scope) = scope.ok().filter(|_| is_name(action)) else {
+                mistakes.push((Some(action.clone()), None, "an action is named with A-Z a-z 0-9 _ -".to_owned()));
+                continue;
+            };
+            let mut routes = Vec::new();
+            for (index, text) in document.routes.iter().enumerate() {
+                match Route::parse(text).and_then(|route| self.free(&actions, route, &scope)) {
+                    Ok(route) => routes.push(route),
+                    Err(why) => mistakes.push((Some(action.clone()), Some(index), why)),
+                }
+            }
+            let title = document.title.clone().unwrap_or_else(|| action.clone());
+            actions.push(CatalogAction { scope, name: action.clone(), title, routes, sensitive: document.sensitive });
+        }
+        let title = document.title.clone().unwrap_or_else(|| name.to_owned());
+        self.insert(name, &title, Some(file.to_owned()), actions);
+        mistakes
+    }
+
+    /// Two actions cannot own one route: which of them would forward-auth ask about?
+    fn free(&self, new: &[CatalogAction], route: Route, scope: &Scope) -> Result<Route, String> {
+        let same = |other: &&CatalogAction| {
+            other.scope != *scope && other.routes.iter().any(|r| r.pattern() == route.pattern())
+        };
+        match self.actions.values().chain(new).find(same) {
+            Some(other) => Err(format!("{} {} belongs to {} already", route.method, route.path, other.scope)),
+            None => Ok(route),
+        }
+    }
+
+    /// Content types by name.
+    pub fn content_types(&self) -> impl Iterator<Item = &ContentType> {
+        self.types.values()
+    }
+
+    /// One content type.
+    pub fn content_type(&self, name: &str) -> Option<&ContentType> {
+        self.types.get(name)
+    }
+
+    /// Every action, sorted by scope.
+    pub fn actions(&self) -> impl Iterator<Item = &CatalogAction> {
+        self.actions.values()
+    }
+
+    /// What the catalog knows about a scope.
+    pub fn action(&self, scope: &Scope) -> Option<&CatalogAction> {
+        self.actions.get(scope)
+    }
+
+    /// How many actions there are.
+    pub fn len(&self) -> usize {
+        self.actions.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty()
+    }
+
+    /// The scopes of an entry of a list: an action, `<content type>.*`, or `admin:*`. Otherwise what is wrong.
+    pub fn expand(&self, entry: &str) -> Result<Vec<Scope>, String> {
+        if entry == "admin:*" {
+            return Ok(self.actions.keys().filter(|scope| is_admin(scope)).cloned().collect());
+        }
+        if let Some(name) = entry.strip_suffix(".*") {
+            return self.types.get(name).map(|kind| kind.actions.clone()).ok_or_else(|| {
+                let near = super::diagnostics::nearest(name, self.types.keys().map(String::as_str));
+                let near = near.map_or_else(String::new, |near| format!(", did you mean {near}.*?"));
+                format!("unknown content type {}{near}", shown(name))
+            });
+        }
+        match Scope::parse(entry).ok().and_then(|scope| self.actions.get_key_value(&scope)) {
+            Some((scope, _)) => Ok(vec![scope.clone()]),
+            None => {
+                let near = super::diagnostics::did_you_mean(entry, self.actions.keys().map(Scope::as_str));
+                Err(format!("unknown action {}{near}", shown(entry)))
+            }
+        }
+    }
+}
+
+/// An action, a route's number, and what is wrong with it.
+pub type CatalogMistake = (Option<String>, Option<usize>, String);
+
+impl Route {
+    /// Reads `METHOD /path/:parameter`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+        let shape = "a route is written as GET /api/forms/:id";
+        let (method, path) = text.split_once(' ').ok_or(shape)?;
+        if !METHODS.contains(&method) {
+            return Err(format!("unknown method {}, known: {}", shown(method), METHODS.join(" ")));
+        }
+        let fits = |segment: &str| {
+            let name = segment.strip_prefix(':').unwrap_or(segment);
+            !name.is_empty()
+                && !matches!(name, "." | "..")
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~'))
+        };
+        let segments = path.strip_prefix('/').ok_or(shape)?;
+        if !segments.is_empty() && !segments.split('/').all(fits) {
+            return Err(format!("{shape}; segments have A-Z a-z 0-9 - _ . ~ only"));
+        }
+        Ok(Self { method: method.to_owned(), path: path.to_owned() })
+    }
+
+    /// The route with its parameters unnamed: two routes with one pattern match the same requests.
+    fn pattern(&self) -> String {
+        let path: Vec<&str> = self.path.split('/').map(|s| if s.starts_with(':') { ":" } else { s }).collect();
+        format!("{} {}", self.method, path.join("/"))
+    }
+}
+
+/// Whether a scope is one of administration.
+pub fn is_admin(scope: &Scope) -> bool {
+    scope.as_str().starts_with("admin:")
+}
+
+fn is_content_type(name: &str) -> bool {
+    let part = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    };
+    name.len() <= 160
+        && name.split_once("::").is_some_and(|(left, right)| part(left) && part(right))
+        && !name.ends_with('.')
+}
+
+/// A word of a document, short enough for a message.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(80).map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn administration_is_in_the_catalog() {
+        let catalog = Catalog::built_in();
+        assert_eq!(catalog.expand("admin:*").unwrap().len(), catalog.len());
+        assert_eq!(catalog.expand("admin:client.*").unwrap().len(), 6);
+        assert_eq!(catalog.expand("admin:client.raed").unwrap_err(), "unknown action admin:client.raed, did you mean admin:client.read?");
+        assert!(catalog.expand("*").is_err());
+        assert!(catalog.expand("admin:clint.*").unwrap_err().contains("did you mean admin:client.*"));
+    }
+
+    #[test]
+    fn routes() {
+        for good in ["GET /", "GET /api/forms", "DELETE /api/forms/:id", "POST /api/invoices/:id/approve"] {
+            assert!(Route::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["get /x", "GET x", "GET", "GET  /x", "GET /x/", "GET //x", "GET /../x", "TRACE /x", "GET /a b", "GET /x?y"] {
+            assert!(Route::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

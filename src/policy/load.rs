@@ -1,0 +1,345 @@
+//! From files to a snapshot: read, parse, compile, validate. Every mistake is found in one pass, as far as
+//! one does not hide another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use super::assemble::{self, Parts};
+use super::catalog::{Catalog, is_admin};
+use super::client::{Built, FieldProblem, Place, Surroundings, build};
+use super::diagnostics::{Diagnostic, Severity, did_you_mean};
+use super::documents::{self, CatalogDocument, ClientDocument, GlobalDocument, ManagedBy, RoleDocument, TestsDocument};
+use super::files::{Folder, Kind, Source};
+use super::snapshot::{Global, LoadedTests, Role, Snapshot};
+use super::validate::Cache;
+use super::yaml::{Node, Parsed, Step, parse};
+use crate::oauth::client::{ActFor, Client, ClientId};
+use crate::oauth::jwk::PublicKeys;
+use crate::oauth::scope::Scope;
+
+/// Where policies come from and what is asked of them.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The policy folder.
+    pub folder: PathBuf,
+    /// The server's own address, for `{public_url}` in redirect URIs of file documents.
+    pub public_url: String,
+    /// Whether a set without client, role or rule documents may be loaded.
+    pub allow_empty: bool,
+    /// Whether the folder's policy tests must pass.
+    pub run_tests: bool,
+}
+
+/// Stack of the thread that parses. Nesting is bounded before anything is parsed; this is ample for the bound.
+const STACK_BYTES: usize = 64 << 20;
+
+/// The text that built-in policies contribute to the revision.
+pub(super) const KERNEL: &str = include_str!("kernel.cedar");
+pub(super) const BASE: &str = include_str!("base.cedar");
+
+/// What one pass over the folder found.
+pub(super) struct Loader<'a> {
+    pub options: &'a Options,
+    pub found: Vec<Diagnostic>,
+}
+
+/// A role as it was read, with the places of its content types.
+pub(super) struct ReadRole {
+    pub name: String,
+    pub role: Role,
+    /// By content type: `@source` and the actions, in order.
+    pub parts: BTreeMap<String, (String, Vec<Scope>)>,
+}
+
+/// A client as it was read.
+pub(super) struct ReadClient {
+    pub client: Client,
+    pub document: ClientDocument,
+    pub file: String,
+    pub source: String,
+}
+
+/// Reads the folder: the digest of what it holds, and the errors of reading.
+pub(super) fn read(options: &Options) -> (Folder, String) {
+    let mut folder = Folder::read(&options.folder);
+    if options.allow_empty && !options.folder.exists() {
+        folder.errors.clear();
+    }
+    let digest = folder.digest(&format!("{KERNEL}{BASE}"));
+    (folder, digest[..16].to_owned())
+}
+
+/// Makes a snapshot of a folder's content, or says everything that is wrong with it.
+pub(super) fn load(
+    options: &Options,
+    folder: &Folder,
+    revision: &str,
+    cache: &mut Cache,
+    failures: &Arc<AtomicU64>,
+) -> Result<Snapshot, Vec<Diagnostic>> {
+    // The thread's stack is large and ends with it: what is parsed here cannot take the process down.
+    std::thread::scope(|scope| {
+        let work = || load_here(options, folder, revision, cache, failures);
+        let thread = std::thread::Builder::new().name("policy-load".to_owned()).stack_size(STACK_BYTES);
+        let internal = |why: String| Err(vec![Diagnostic::file(options.folder.display().to_string(), why)]);
+        match thread.spawn_scoped(scope, work) {
+            Ok(handle) => handle.join().unwrap_or_else(|_| internal("loading failed; this is a bug".to_owned())),
+            Err(error) => internal(format!("no thread to load policies: {error}")),
+        }
+    })
+}
+
+fn load_here(
+    options: &Options,
+    folder: &Folder,
+    revision: &str,
+    cache: &mut Cache,
+    failures: &Arc<AtomicU64>,
+) -> Result<Snapshot, Vec<Diagnostic>> {
+    let mut loader = Loader { options, found: folder.errors.clone() };
+    let catalog = loader.catalog(folder);
+    let (global, source) = loader.global(folder, &catalog);
+    let ceiling: BTreeSet<Scope> = global.scopes.iter().cloned().collect();
+    let roles = loader.roles(folder, &catalog, &ceiling);
+    let clients = loader.clients(folder, &catalog, &ceiling, &roles);
+    let tests = loader.tests(folder);
+    loader.not_empty(folder);
+    let parts = Parts { catalog, global, ceiling, ceiling_source: source, roles, clients, tests };
+    let snapshot = assemble::assemble(&mut loader, parts, folder, revision, cache, failures);
+    let Loader { mut found, .. } = loader;
+    found.sort_by(|a, b| (a.severity, &a.file, a.line, a.column).cmp(&(b.severity, &b.file, b.line, b.column)));
+    match snapshot {
+        Some(mut snapshot) if found.iter().all(|d| d.severity == Severity::Warning) => {
+            snapshot.warnings = found;
+            if options.run_tests {
+                let failed = super::tests_run::run(&snapshot);
+                if !failed.is_empty() {
+                    return Err(failed);
+                }
+            }
+            Ok(snapshot)
+        }
+        _ => Err(found.into_iter().filter(|d| d.severity == Severity::Error).collect()),
+    }
+}
+
+impl Loader<'_> {
+    /// The path of a file for people.
+    pub fn shown(&self, relative: &str) -> String {
+        self.options.folder.join(relative).display().to_string()
+    }
+
+    fn not_empty(&mut self, folder: &Folder) {
+        let some = folder.sources.iter().any(|s| matches!(s.kind, Kind::Client | Kind::Role | Kind::Rule));
+        let global = folder.sources.iter().any(|s| s.kind == Kind::Global);
+        let bare = !some && self.options.allow_empty;
+        if !folder.errors.is_empty() || bare {
+            return;
+        }
+        if !global {
+            let file = self.shown("global.yaml");
+            self.found.push(Diagnostic::file(file, "not found").hint("it lists the scopes that any token may carry"));
+        }
+        if !some {
+            let file = self.options.folder.display().to_string();
+            self.found.push(
+                Diagnostic::file(file, "the folder has no client, role or rule documents")
+                    .hint("is this the right folder? policies.allow_empty permits it"),
+            );
+        }
+    }
+
+    fn document<T: serde::de::DeserializeOwned>(
+        &mut self,
+        source: &Source,
+        shape: &super::yaml::Shape,
+    ) -> Option<Parsed<T>> {
+        match parse(&self.shown(&source.relative), &source.text, shape) {
+            Ok(parsed) => Some(parsed),
+            Err(found) => {
+                self.found.extend(found);
+                None
+            }
+        }
+    }
+
+    fn report(&mut self, source: &Source, (line, column): (usize, usize), message: impl Into<String>) {
+        let file = self.shown(&source.relative);
+        self.found.push(Diagnostic::at(file, line, column, message).snippet(&source.text));
+    }
+
+    fn catalog(&mut self, folder: &Folder) -> Catalog {
+        let mut catalog = Catalog::built_in();
+        for source in folder.sources.iter().filter(|s| s.kind == Kind::Catalog) {
+            let Some(parsed) = self.document::<CatalogDocument>(source, &documents::CATALOG) else { continue };
+            for (name, document) in &parsed.document.content_types {
+                let file = self.shown(&source.relative);
+                for (action, route, message) in catalog.add(&file, name, document) {
+                    let mut path = vec![Step::Key("content_types"), Step::Key(name)];
+                    if let Some(action) = &action {
+                        path.extend([Step::Key("actions"), Step::Key(action)]);
+                    }
+                    if let Some(route) = route {
+                        path.extend([Step::Key("routes"), Step::Item(route)]);
+                    }
+                    self.report(source, parsed.tree.place(&path), message);
+                }
+            }
+        }
+        catalog
+    }
+
+    fn global(&mut self, folder: &Folder, catalog: &Catalog) -> (Global, String) {
+        let file = self.options.folder.join("global.yaml");
+        let nothing = |file| (Global { file, ..Global::default() }, "policies/global.yaml".to_owned());
+        let Some(source) = folder.sources.iter().find(|s| s.kind == Kind::Global) else { return nothing(file) };
+        let Some(parsed) = self.document::<GlobalDocument>(source, &documents::GLOBAL) else { return nothing(file) };
+        let scopes = self.expand(source, &parsed.tree, "scopes", &parsed.document.scopes, catalog);
+        let line = parsed.tree.place_of_field("scopes").0;
+        let global = Global {
+            scopes: scopes.into_iter().flat_map(|(_, scopes)| scopes).collect::<BTreeSet<_>>().into_iter().collect(),
+            entries: parsed.document.scopes,
+            managed_by_admin: parsed.document.managed_by == Some(ManagedBy::Admin),
+            file,
+        };
+        (global, format!("policies/{}:{line}", source.relative))
+    }
+
+    /// The scopes of a list, entry by entry; unknown ones are reported where they stand.
+    fn expand(
+        &mut self,
+        source: &Source,
+        tree: &Node,
+        field: &str,
+        entries: &[String],
+        catalog: &Catalog,
+    ) -> Vec<(usize, Vec<Scope>)> {
+        let mut expanded = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
+            match catalog.expand(entry) {
+                Ok(scopes) => expanded.push((index, scopes)),
+                Err(message) => self.report(source, tree.place(&[Step::Key(field), Step::Item(index)]), message),
+            }
+        }
+        expanded
+    }
+
+    fn roles(&mut self, folder: &Folder, catalog: &Catalog, ceiling: &BTreeSet<Scope>) -> Vec<ReadRole> {
+        let mut roles = Vec::new();
+        for source in folder.sources.iter().filter(|s| s.kind == Kind::Role) {
+            let Some(parsed) = self.document::<RoleDocument>(source, &documents::ROLE) else { continue };
+            let mut parts: BTreeMap<String, (String, Vec<Scope>)> = BTreeMap::new();
+            let mut all = BTreeSet::new();
+            for (index, scopes) in self.expand(source, &parsed.tree, "actions", &parsed.document.actions, catalog) {
+                let place = parsed.tree.place(&[Step::Key("actions"), Step::Item(index)]);
+                if let [only] = scopes.as_slice()
+                    && !ceiling.contains(only)
+                    && !is_admin(only)
+                {
+                    self.report(source, place, format!("{only} is not in the global scopes, so no token carries it"));
+                    if let Some(last) = self.found.last_mut() {
+                        last.severity = Severity::Warning;
+                    }
+                }
+                for scope in scopes {
+                    let label = || format!("policies/{}:{}", source.relative, place.0);
+                    let part = parts.entry(scope.content_type().to_owned()).or_insert_with(|| (label(), Vec::new()));
+                    if all.insert(scope.clone()) {
+                        part.1.push(scope);
+                    }
+                }
+            }
+            let title = parsed.document.title.unwrap_or_else(|| source.stem.clone());
+            let role = Role { title, actions: all.into_iter().collect() };
+            roles.push(ReadRole { name: source.stem.clone(), role, parts });
+        }
+        roles
+    }
+
+    fn clients(
+        &mut self,
+        folder: &Folder,
+        catalog: &Catalog,
+        ceiling: &BTreeSet<Scope>,
+        roles: &[ReadRole],
+    ) -> Vec<ReadClient> {
+        let keys = |path: &str| key_file(folder, path);
+        let place = Place::Folder { public_url: &self.options.public_url, keys: &keys };
+        let around = Surroundings { catalog, ceiling, place };
+        let mut clients = Vec::new();
+        for source in folder.sources.iter().filter(|s| s.kind == Kind::Client) {
+            let Some(parsed) = self.document::<ClientDocument>(source, &documents::CLIENT) else { continue };
+            let Some(id) = ClientId::parse(&source.stem) else { continue };
+            match build(&id, &parsed.document, &around) {
+                Ok(Built { client, warnings }) => {
+                    self.problems(source, &parsed.tree, warnings, true);
+                    self.unknown_roles(source, &parsed.tree, &parsed.document, roles);
+                    let line = parsed.tree.place_of_field("scopes").0;
+                    clients.push(ReadClient {
+                        client,
+                        document: parsed.document,
+                        file: self.shown(&source.relative),
+                        source: format!("policies/{}:{line}", source.relative),
+                    });
+                }
+                Err(errors) => self.problems(source, &parsed.tree, errors, false),
+            }
+        }
+        clients
+    }
+
+    fn problems(&mut self, source: &Source, tree: &Node, problems: Vec<FieldProblem>, warnings: bool) {
+        for problem in problems {
+            self.report(source, tree.place_of_field(&problem.field), problem.message);
+            if let Some(last) = self.found.last_mut().filter(|_| warnings) {
+                last.severity = Severity::Warning;
+            }
+        }
+    }
+
+    /// Roles may come from elsewhere one day, so an unknown one is only suspicious.
+    fn unknown_roles(&mut self, source: &Source, tree: &Node, document: &ClientDocument, roles: &[ReadRole]) {
+        for (index, entry) in document.act_for.iter().enumerate() {
+            let Some(ActFor::Role(name)) = ActFor::parse(entry) else { continue };
+            if !roles.iter().any(|role| role.name == name) {
+                let near = did_you_mean(&name, roles.iter().map(|role| role.name.as_str()));
+                let problem = FieldProblem { field: format!("act_for[{index}]"), message: format!("no role {name}{near}") };
+                self.problems(source, tree, vec![problem], true);
+            }
+        }
+    }
+
+    fn tests(&mut self, folder: &Folder) -> Vec<LoadedTests> {
+        let mut tests = Vec::new();
+        for source in folder.sources.iter().filter(|s| s.kind == Kind::Test) {
+            let Some(parsed) = self.document::<TestsDocument>(source, &documents::TESTS) else { continue };
+            let count = parsed.document.tests.len();
+            let place = |index| parsed.tree.place(&[Step::Key("tests"), Step::Item(index)]);
+            tests.push(LoadedTests {
+                file: self.shown(&source.relative),
+                text: source.text.clone(),
+                places: (0..count).map(place).collect(),
+                document: parsed.document,
+            });
+        }
+        tests
+    }
+}
+
+/// Reads a key file of the folder. What it holds is never part of the error.
+fn key_file(folder: &Folder, path: &str) -> Result<PublicKeys, String> {
+    let shown = super::catalog::shown(path);
+    if Path::new(path).is_absolute() || path.split('/').any(|part| part == "..") {
+        return Err(format!("{shown}: a key file stands in the policy folder, as keys/client.pem"));
+    }
+    let mut keys = folder.sources.iter().filter(|s| s.kind == Kind::Key);
+    match keys.clone().find(|s| s.relative == path) {
+        Some(source) => PublicKeys::parse(&source.text).map_err(|why| format!("{shown}: {why}")),
+        None => Err(format!(
+            "{shown}: no such key file{}",
+            did_you_mean(path, keys.by_ref().map(|s| s.relative.as_str()))
+        )),
+    }
+}

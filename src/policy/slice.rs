@@ -1,0 +1,162 @@
+//! Which policies can matter to a question. Cedar walks every policy of a set, so a question is put to the
+//! few whose scope can match it: same decision, same reasons, same errors, at a cost that does not grow.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::str::FromStr as _;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use cedar_policy::{
+    ActionConstraint, EntityTypeName, EntityUid, Policy, PolicySet, PrincipalConstraint, ResourceConstraint,
+};
+
+/// Most slices that are kept. Beyond it a slice is made for its one question.
+const MAX_KEPT: usize = 4_096;
+
+/// Who or what a question may be about, as far as scopes of policies tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// `Client`
+    Client,
+    /// `User`
+    User,
+    /// `Scope`
+    Scope,
+    /// `Server`
+    Server,
+    /// `ContentType`
+    ContentType,
+}
+
+impl Type {
+    /// Every type.
+    pub const ALL: [Self; 5] = [Self::Client, Self::User, Self::Scope, Self::Server, Self::ContentType];
+
+    /// Its name in the schema.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "Client",
+            Self::User => "User",
+            Self::Scope => "Scope",
+            Self::Server => "Server",
+            Self::ContentType => "ContentType",
+        }
+    }
+}
+
+struct Entry {
+    policy: Policy,
+    principal: Principal,
+    /// None = any.
+    actions: Option<HashSet<EntityUid>>,
+    /// None = any.
+    resource: Option<EntityTypeName>,
+}
+
+enum Principal {
+    Any,
+    Is(EntityTypeName),
+    /// The principal itself or one of its parents.
+    Named(Option<EntityTypeName>, u32),
+}
+
+/// What makes two questions ask the same slice.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Type of the principal.
+    pub principal: Type,
+    /// Numbers of the named entities that the principal is or is in, sorted.
+    pub named: Vec<u32>,
+    /// Number of the action.
+    pub action: u32,
+    /// Type of the resource.
+    pub resource: Type,
+}
+
+/// The policies by their scopes.
+pub struct Index {
+    entries: Vec<Entry>,
+    named: HashMap<EntityUid, u32>,
+    types: HashMap<Type, EntityTypeName>,
+    /// An action and the groups that it is in.
+    actions: Vec<Vec<EntityUid>>,
+    kept: RwLock<HashMap<Key, Arc<PolicySet>>>,
+}
+
+impl Index {
+    /// Indexes policies. `actions` are the known actions, each with its groups; their order gives them numbers.
+    pub fn new(policies: impl IntoIterator<Item = Policy>, actions: Vec<Vec<EntityUid>>) -> Self {
+        let mut named = HashMap::new();
+        let mut number = |uid: EntityUid| {
+            let next = u32::try_from(named.len()).unwrap_or(u32::MAX);
+            *named.entry(uid).or_insert(next)
+        };
+        let entries = policies
+            .into_iter()
+            .map(|policy| {
+                let principal = match policy.principal_constraint() {
+                    PrincipalConstraint::Any => Principal::Any,
+                    PrincipalConstraint::Is(kind) => Principal::Is(kind),
+                    PrincipalConstraint::Eq(uid) | PrincipalConstraint::In(uid) => Principal::Named(None, number(uid)),
+                    PrincipalConstraint::IsIn(kind, uid) => Principal::Named(Some(kind), number(uid)),
+                };
+                let actions = match policy.action_constraint() {
+                    ActionConstraint::Any => None,
+                    ActionConstraint::Eq(uid) => Some(HashSet::from([uid])),
+                    ActionConstraint::In(uids) => Some(uids.into_iter().collect()),
+                };
+                let resource = match policy.resource_constraint() {
+                    ResourceConstraint::Is(kind) | ResourceConstraint::IsIn(kind, _) => Some(kind),
+                    ResourceConstraint::Eq(uid) => Some(uid.type_name().clone()),
+                    ResourceConstraint::Any | ResourceConstraint::In(_) => None,
+                };
+                Entry { policy, principal, actions, resource }
+            })
+            .collect();
+        let types = Type::ALL
+            .into_iter()
+            .filter_map(|kind| Some((kind, EntityTypeName::from_str(kind.name()).ok()?)))
+            .collect();
+        Self { entries, named, types, actions, kept: RwLock::default() }
+    }
+
+    /// The numbers of those entities that policies name as principals; for [`Key::named`].
+    pub fn numbers(&self, uids: impl Iterator<Item = EntityUid>) -> Vec<u32> {
+        if self.named.is_empty() {
+            return Vec::new();
+        }
+        let numbers: BTreeSet<u32> = uids.filter_map(|uid| self.named.get(&uid).copied()).collect();
+        numbers.into_iter().collect()
+    }
+
+    /// The policies that can matter to a question; none = the slice could not be made, which must be a no.
+    pub fn slice(&self, key: Key) -> Option<Arc<PolicySet>> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(set) = kept.get(&key) {
+            return Some(Arc::clone(set));
+        }
+        drop(kept);
+        let policies = self.entries.iter().filter(|entry| self.matches(entry, &key)).map(|e| e.policy.clone());
+        // Ids are unique in a loaded set, so this does not fail. An empty slice instead would lose its forbids.
+        let set = Arc::new(PolicySet::from_policies(policies).ok()?);
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < MAX_KEPT {
+            kept.insert(key, Arc::clone(&set));
+        }
+        Some(set)
+    }
+
+    fn matches(&self, entry: &Entry, key: &Key) -> bool {
+        let is = |wanted: &EntityTypeName, kind: Type| self.types.get(&kind) == Some(wanted);
+        let principal = match &entry.principal {
+            Principal::Any => true,
+            Principal::Is(kind) => is(kind, key.principal),
+            Principal::Named(kind, number) => {
+                kind.as_ref().is_none_or(|kind| is(kind, key.principal)) && key.named.contains(number)
+            }
+        };
+        let action = entry.actions.as_ref().is_none_or(|actions| {
+            self.actions.get(key.action as usize).is_some_and(|mine| mine.iter().any(|uid| actions.contains(uid)))
+        });
+        principal && action && entry.resource.as_ref().is_none_or(|kind| is(kind, key.resource))
+    }
+}

@@ -1,0 +1,153 @@
+//! Use questions, administration and signing in: what may be done now.
+
+use super::decide::Ask;
+use super::facts::{self, TokenPairs};
+use super::names::uid;
+use super::permit::{Administer, Permit, SignIn};
+use super::question::{Actor, AdminQuestion, AdminResource, Decision, UseQuestion};
+use super::slice::{Key, Type};
+use super::snapshot::Snapshot;
+use crate::oauth::scope::Scope;
+use crate::oauth::user::User;
+
+impl Snapshot {
+    /// May this token do this now: `User or Client × Action × ContentType`.
+    pub fn decide_use(&self, question: &UseQuestion<'_>) -> Decision {
+        self.usage(question).unwrap_or_else(|why| self.decider().failed(why))
+    }
+
+    /// May this actor administer; the permit is what `flow` carries to the store.
+    pub fn administer(&self, question: &AdminQuestion<'_>) -> Result<Permit<Administer>, Decision> {
+        let decision = self.administration(question).unwrap_or_else(|why| self.decider().failed(why));
+        if !decision.allowed {
+            return Err(decision);
+        }
+        Ok(Permit::new(Administer {
+            action: question.action,
+            policies: decision.policies,
+            revision: self.revision().clone(),
+        }))
+    }
+
+    /// May this user sign in.
+    pub fn sign_in(&self, user: &User, ip: std::net::IpAddr, now_ms: i64) -> Result<Permit<SignIn>, Decision> {
+        let decision = self.signing_in(user, ip, now_ms).unwrap_or_else(|why| self.decider().failed(why));
+        if decision.allowed { Ok(Permit::new(SignIn { user: user.id.clone() })) } else { Err(decision) }
+    }
+
+    fn usage(&self, question: &UseQuestion<'_>) -> Result<Decision, String> {
+        let decider = self.decider();
+        let names = &decider.names;
+        let Some(known) = names.known(question.action) else { return Ok(Decision::default()) };
+        let client = self.client_entity(question.client, question.active)?;
+        let client_uid = client.uid();
+        let mut entities = known.action.entities.clone();
+        entities.push(client);
+        let (principal, kind, named) = match question.user {
+            Some(user) => {
+                let entity = facts::user(names, user)?;
+                let uid = entity.uid();
+                entities.push(entity);
+                let numbers = self.user_numbers(&uid, user);
+                (uid, Type::User, numbers)
+            }
+            None => {
+                (client_uid.clone(), Type::Client, self.client_numbers(&client_uid, question.client))
+            }
+        };
+        if let Some(http) = question.http {
+            entities.extend(facts::http_entities(names, http)?);
+        }
+        let token = TokenPairs {
+            client: Some(client_uid),
+            scopes: Some(question.token.scopes),
+            grant: Some(question.token.grant),
+            age_s: Some(question.token.age_s),
+        };
+        let context = facts::use_context(names, question.now_ms, question.ip, token, question.http)?;
+        let own = question.user.is_none() && question.client.lists(question.action);
+        Ok(decider.ask(Ask {
+            key: Key { principal: kind, named, action: known.action.number, resource: known.resource_type },
+            principal: &principal,
+            action: &known.action.uid,
+            resource: &known.resource,
+            context: &context,
+            entities: &decider.entities(entities)?,
+            forbid: None,
+            permit: own.then(|| format!("client.{}.use", question.client.id)),
+        }))
+    }
+
+    fn administration(&self, question: &AdminQuestion<'_>) -> Result<Decision, String> {
+        let decider = self.decider();
+        let names = &decider.names;
+        let scope = Scope::parse(question.action).map_err(|error| error.to_string())?;
+        let known = names.known(&scope).ok_or("unknown administrative action")?;
+        let mut entities = known.action.entities.clone();
+        let (principal, kind, named, permit) = match question.actor {
+            Actor::User(user) => {
+                let entity = facts::user(names, user)?;
+                let uid = entity.uid();
+                entities.push(entity);
+                let numbers = self.user_numbers(&uid, user);
+                (uid, Type::User, numbers, None)
+            }
+            Actor::Client(client, active) => {
+                let entity = self.client_entity(client, active)?;
+                let uid = entity.uid();
+                entities.push(entity);
+                let numbers = self.client_numbers(&uid, client);
+                let permit = client.lists(&scope).then(|| format!("client.{}.use", client.id));
+                (uid, Type::Client, numbers, permit)
+            }
+        };
+        let (resource, resource_type) = match question.resource {
+            AdminResource::Server => (names.server.clone(), Type::Server),
+            AdminResource::Client(client) => {
+                let uid = uid(&names.client, client.id.as_str());
+                // The actor may be the client that the question is about; its entity is there already.
+                if uid != principal {
+                    entities.push(self.client_entity(client, true)?);
+                }
+                (uid, Type::Client)
+            }
+        };
+        let token = TokenPairs { client: None, scopes: question.token, grant: None, age_s: None };
+        let context = facts::use_context(names, question.now_ms, question.ip, token, None)?;
+        Ok(decider.ask(Ask {
+            key: Key { principal: kind, named, action: known.action.number, resource: resource_type },
+            principal: &principal,
+            action: &known.action.uid,
+            resource: &resource,
+            context: &context,
+            entities: &decider.entities(entities)?,
+            forbid: None,
+            permit,
+        }))
+    }
+
+    fn signing_in(&self, user: &User, ip: std::net::IpAddr, now_ms: i64) -> Result<Decision, String> {
+        let decider = self.decider();
+        let names = &decider.names;
+        let mut entities = names.sign_in.entities.clone();
+        let entity = facts::user(names, user)?;
+        let principal = entity.uid();
+        entities.push(entity);
+        let context = facts::record(facts::moment(now_ms, ip))?;
+        Ok(decider.ask(Ask {
+            key: Key {
+                principal: Type::User,
+                named: self.user_numbers(&principal, user),
+                action: names.sign_in.number,
+                resource: Type::Server,
+            },
+            principal: &principal,
+            action: &names.sign_in.uid,
+            resource: &names.server,
+            context: &context,
+            entities: &decider.entities(entities)?,
+            forbid: None,
+            permit: None,
+        }))
+    }
+}

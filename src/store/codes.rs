@@ -1,0 +1,99 @@
+//! Authorization codes: good once (RFC 6749 §4.1.2).
+
+use diesel::prelude::*;
+
+use super::Store;
+use super::schema::{access_tokens, authorization_codes};
+use super::tokens::{NewToken, insert_token, revoke_where};
+use crate::oauth::reject::Fault;
+use crate::oauth::secret::SecretHash;
+
+/// An authorization code.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = authorization_codes)]
+pub struct CodeRow {
+    /// Of the code; the code itself is not kept.
+    pub hash: SecretHash,
+    /// Whom it was issued to.
+    pub client_id: String,
+    /// Who agreed.
+    pub user_id: String,
+    /// What was agreed to, separated by spaces.
+    pub scopes: String,
+    /// Where the code was sent.
+    pub redirect_uri: String,
+    /// Whether the request named it, so that the token request must too (RFC 6749 §4.1.3).
+    pub redirect_explicit: bool,
+    /// RFC 7636 §4.2.
+    pub code_challenge: Option<String>,
+    /// RFC 7636 §4.3.
+    pub challenge_method: Option<String>,
+    /// What the decision was made on, JSON.
+    pub facts: String,
+    /// When the user signed in.
+    pub auth_time: Option<i64>,
+    /// Milliseconds.
+    pub created_at: i64,
+    /// Milliseconds.
+    pub expires_at: i64,
+    /// When it was redeemed or burnt.
+    pub used_at: Option<i64>,
+}
+
+/// What became of a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redeemed {
+    /// It was good; the token is written.
+    Now,
+    /// It was used before, or is past its time. What it had produced is revoked, and that is
+    /// committed although the caller is refused.
+    Before {
+        /// Tokens that were live until now.
+        revoked: usize,
+    },
+}
+
+/// Marks a code as used, if it is not and has not expired; evaluates to 1 or 0.
+macro_rules! spend {
+    ($connection:expr, $hash:expr, $now:expr) => {
+        diesel::update(authorization_codes::table.find($hash))
+            .filter(authorization_codes::used_at.is_null())
+            .filter(authorization_codes::expires_at.gt($now))
+            .set(authorization_codes::used_at.eq($now))
+            .execute($connection)
+    };
+}
+
+impl Store {
+    /// Writes a code.
+    pub async fn insert_code(&self, code: CodeRow) -> Result<(), Fault> {
+        commit!(self, |c| diesel::insert_into(authorization_codes::table).values(&code).execute(c))?;
+        Ok(())
+    }
+
+    /// A code, used or not.
+    pub async fn code(&self, hash: SecretHash) -> Result<Option<CodeRow>, Fault> {
+        Ok(read!(self, |c| {
+            authorization_codes::table.find(hash).select(CodeRow::as_select()).first(c).optional()
+        })?)
+    }
+
+    /// Takes a code and writes its token; the second time, revokes what the first time produced.
+    pub async fn redeem(&self, hash: SecretHash, now: i64, token: NewToken) -> Result<Redeemed, Fault> {
+        // The link by which a second use finds the token is not left to the caller.
+        let token = NewToken { code_hash: Some(hash), ..token };
+        Ok(commit!(self, |c| {
+            if spend!(c, hash, now)? == 1 {
+                insert_token!(c, &token)?;
+                return Ok(Redeemed::Now);
+            }
+            let revoked = revoke_where!(c, now, access_tokens::code_hash.eq(hash))?;
+            Ok(Redeemed::Before { revoked })
+        })?)
+    }
+
+    /// Takes a code without a token; false = it was used or had expired.
+    pub async fn burn_code(&self, hash: SecretHash, now: i64) -> Result<bool, Fault> {
+        Ok(commit!(self, |c| Ok(spend!(c, hash, now)? == 1))?)
+    }
+}

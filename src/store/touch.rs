@@ -1,0 +1,70 @@
+//! Times of last use. The callers collect them and write them every few seconds, so a request never
+//! waits for one.
+
+use super::Store;
+use super::schema::{access_tokens, clients, consents, sessions};
+use crate::oauth::reject::Fault;
+use crate::oauth::secret::SecretHash;
+use diesel::prelude::*;
+
+/// Rows of one transaction.
+const PART: usize = 256;
+
+/// Writes pairs of key and time, in the order of the keys, so that replicas which write the same rows
+/// wait for each other and do not deadlock. A time never goes back.
+macro_rules! touch {
+    ($store:expr, $uses:expr, $table:ident :: $key:ident, $column:ident) => {{
+        let mut uses = $uses;
+        uses.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
+        uses.dedup_by(|later, first| later.0 == first.0);
+        for part in uses.chunks(PART) {
+            let part = part.to_vec();
+            commit!($store, |c| {
+                for (key, at) in &part {
+                    diesel::update($table::table.filter($table::$key.eq(key)))
+                        .filter($table::$column.is_null().or($table::$column.lt(*at)))
+                        .set($table::$column.eq(*at))
+                        .execute(c)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }};
+}
+
+impl Store {
+    /// Writes when tokens were last used, by `jti`.
+    pub async fn touch_tokens(&self, uses: Vec<(String, i64)>) -> Result<(), Fault> {
+        touch!(self, uses, access_tokens::jti, used_at)
+    }
+
+    /// Writes when clients were last used, by client id. Does not move the counter.
+    pub async fn touch_clients(&self, uses: Vec<(String, i64)>) -> Result<(), Fault> {
+        touch!(self, uses, clients::client_id, last_used_at)
+    }
+
+    /// Writes when consents were last relied on, by document id.
+    pub async fn touch_consents(&self, uses: Vec<(String, i64)>) -> Result<(), Fault> {
+        touch!(self, uses, consents::document_id, last_used_at)
+    }
+
+    /// Writes when sessions were last seen.
+    pub async fn touch_sessions(&self, uses: Vec<(SecretHash, i64)>) -> Result<(), Fault> {
+        let mut uses = uses;
+        uses.sort_unstable_by_key(|(hash, _)| hash.0);
+        for part in uses.chunks(PART) {
+            let part = part.to_vec();
+            commit!(self, |c| {
+                for (hash, at) in &part {
+                    diesel::update(sessions::table.find(hash))
+                        .filter(sessions::last_seen_at.lt(*at))
+                        .set(sessions::last_seen_at.eq(*at))
+                        .execute(c)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,10 @@
+//! What the server says of itself: log lines, security events, measurements. Only the vocabulary is named
+//! here, so that every floor above it may speak.
+
+mod event;
+mod log;
+mod metrics;
+
+pub use event::Event;
+pub use log::{LogLayer, Style, init};
+pub use metrics::Metrics;
