@@ -54,8 +54,11 @@ on_both! {
         let client = BasicClient::new(ClientId::new(fixture.id.clone()))
             .set_client_secret(ClientSecret::new("wrong".to_owned()))
             .set_token_uri(TokenUrl::new(server.endpoint("token_endpoint")).unwrap());
-        let refused = client.exchange_code(AuthorizationCode::new("x".to_owned())).request(&transport).unwrap_err();
-        let RequestTokenError::ServerResponse(answer) = refused else { panic!("no RFC 6749 error: {refused:?}") };
+        let refused =
+            client.exchange_code(AuthorizationCode::new("x".to_owned())).request(&transport).unwrap_err();
+        let RequestTokenError::ServerResponse(answer) = refused else {
+            panic!("no RFC 6749 error: {refused:?}")
+        };
         assert_eq!(answer.error().to_string(), "invalid_client");
     }
 }

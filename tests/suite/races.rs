@@ -38,7 +38,8 @@ fn exactly_one(replies: &[Reply]) -> String {
     winners[0].access_token()
 }
 
-fn code_storm(replicas: &[&Server]) {
+/// One code, redeemed by all at once: one success, and by E1 not even that one lasts.
+pub fn code_storm(replicas: &[&Server]) {
     let server = replicas[0];
     let client = server.public_client(&[]);
     let pkce = Pkce::s256();

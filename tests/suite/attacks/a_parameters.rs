@@ -29,12 +29,21 @@ on_both! {
     /// A1, A2: a client or redirect URI that stands twice ends on a page.
     fn a01_a02_repeated_client_or_redirect(server: &Server) {
         let client = server.public_client(&[]);
-        for further in [("client_id", client.id.as_str()), ("redirect_uri", "https://evil.test/cb"), ("redirect_uri", client.redirect_uri.as_str())] {
+        for further in [
+            ("client_id", client.id.as_str()),
+            ("redirect_uri", "https://evil.test/cb"),
+            ("redirect_uri", client.redirect_uri.as_str()),
+        ] {
             let reply = authorize(server, &client, &[further]);
             is_dead_end(&reply);
             assert!(!reply.text().contains("evil.test"), "the page names the other target");
         }
-        let swapped = [("redirect_uri", "https://evil.test/cb"), ("redirect_uri", "https://c1.test/cb"), ("client_id", client.id.as_str()), ("response_type", "code")];
+        let swapped = [
+            ("redirect_uri", "https://evil.test/cb"),
+            ("redirect_uri", "https://c1.test/cb"),
+            ("client_id", client.id.as_str()),
+            ("response_type", "code"),
+        ];
         is_dead_end(&server.authorize(&swapped));
     }
 
@@ -55,16 +64,29 @@ on_both! {
         let client = server.jwt_client(&[]);
         for name in ["grant_type", "assertion", "scope", "client_id", "unknown"] {
             let assertion = client.assertion(server).sign();
-            let pairs = [("grant_type", JWT_BEARER), ("assertion", &*assertion), ("scope", scope::FIND), (name, "x"), (name, "x")];
+            let pairs = [
+                ("grant_type", JWT_BEARER),
+                ("assertion", &*assertion),
+                ("scope", scope::FIND),
+                (name, "x"),
+                (name, "x"),
+            ];
             is_oauth_error(&server.token(&pairs), 400, &["invalid_request"]);
         }
         let assertion = client.assertion(server).sign();
         let form = [("grant_type", JWT_BEARER), ("assertion", &*assertion)];
-        let reply = Http::post(server.endpoint("token_endpoint")).query(&[("grant_type", JWT_BEARER)]).form(&form).send();
+        let reply = Http::post(server.endpoint("token_endpoint"))
+            .query(&[("grant_type", JWT_BEARER)])
+            .form(&form)
+            .send();
         is_oauth_error(&reply, 400, &["invalid_request"]);
         let secret = server.confidential_client(&[]);
-        let query = [("client_id", secret.id.as_str()), ("client_secret", secret.secret.as_deref().expect("a secret"))];
-        let form = [("grant_type", "authorization_code"), ("code", "x"), ("redirect_uri", "https://c1.test/cb")];
+        let query = [
+            ("client_id", secret.id.as_str()),
+            ("client_secret", secret.secret.as_deref().expect("a secret")),
+        ];
+        let form =
+            [("grant_type", "authorization_code"), ("code", "x"), ("redirect_uri", "https://c1.test/cb")];
         let reply = Http::post(server.endpoint("token_endpoint")).query(&query).form(&form).send();
         assert!([400, 401].contains(&reply.status), "{reply:?}");
         assert!(["invalid_client", "invalid_request"].contains(&reply.error().as_str()), "{reply:?}");
@@ -75,7 +97,12 @@ on_both! {
         let client = server.jwt_client(&[scope::FIND]);
         assert_eq!(server.present_for(&client.assertion(server).sign(), "").ok().scopes(), [scope::FIND]);
         let public = server.public_client(&[]);
-        let pairs = [("response_type", "code"), ("client_id", public.id.as_str()), ("redirect_uri", public.redirect_uri.as_str()), ("code_challenge", "")];
+        let pairs = [
+            ("response_type", "code"),
+            ("client_id", public.id.as_str()),
+            ("redirect_uri", public.redirect_uri.as_str()),
+            ("code_challenge", ""),
+        ];
         let reply = server.authorize(&pairs);
         assert!(reply.header("location").is_some_and(|to| to.contains("error=invalid_request")), "{reply:?}");
     }
@@ -84,14 +111,18 @@ on_both! {
     fn a07_unknown_parameters(server: &Server) {
         let client = server.jwt_client(&[]);
         let assertion = client.assertion(server).sign();
-        server.token(&[("grant_type", JWT_BEARER), ("assertion", &assertion), ("extra", "foobar")]).access_token();
+        server
+            .token(&[("grant_type", JWT_BEARER), ("assertion", &assertion), ("extra", "foobar")])
+            .access_token();
     }
 
     /// A8: only POST, and the answer says so.
     fn a08_methods(server: &Server) {
         for endpoint in ["token_endpoint", "introspection_endpoint", "revocation_endpoint"] {
             for method in [Method::GET, Method::PUT, Method::DELETE, Method::HEAD, Method::PATCH] {
-                let reply = Http::request(method.clone(), server.endpoint(endpoint)).header("X-HTTP-Method-Override", "POST").send();
+                let reply = Http::request(method.clone(), server.endpoint(endpoint))
+                    .header("X-HTTP-Method-Override", "POST")
+                    .send();
                 assert_eq!(reply.status, 405, "{method} {endpoint}: {reply:?}");
                 let allow = reply.header("allow").unwrap_or_default();
                 assert!(allow.contains("POST"), "{method} {endpoint}: Allow: {allow}");
@@ -102,14 +133,28 @@ on_both! {
     /// A9, D11: only forms; a charset does no harm.
     fn a09_content_types(server: &Server) {
         let client = server.jwt_client(&[]);
-        let form = |assertion: &str| format!("grant_type={}&assertion={assertion}", crate::harness::client::form_encoded(JWT_BEARER));
-        for kind in ["application/json", "multipart/form-data; boundary=x", "text/plain", "", "application/x-www-form-urlencodedx"] {
+        let form = |assertion: &str| {
+            format!("grant_type={}&assertion={assertion}", crate::harness::client::form_encoded(JWT_BEARER))
+        };
+        for kind in [
+            "application/json",
+            "multipart/form-data; boundary=x",
+            "text/plain",
+            "",
+            "application/x-www-form-urlencodedx",
+        ] {
             let body = form(&client.assertion(server).sign());
             let reply = Http::post(server.endpoint("token_endpoint")).body(kind, body).send();
             assert!([400, 415].contains(&reply.status), "{kind}: {reply:?}");
-            assert!(reply.header("content-type").is_some_and(|kind| kind.starts_with("application/json")), "{reply:?}");
+            assert!(
+                reply.header("content-type").is_some_and(|kind| kind.starts_with("application/json")),
+                "{reply:?}"
+            );
         }
-        for kind in ["application/x-www-form-urlencoded; charset=UTF-8", "Application/X-WWW-Form-Urlencoded;charset=utf-8"] {
+        for kind in [
+            "application/x-www-form-urlencoded; charset=UTF-8",
+            "Application/X-WWW-Form-Urlencoded;charset=utf-8",
+        ] {
             let body = form(&client.assertion(server).sign());
             Http::post(server.endpoint("token_endpoint")).body(kind, body).send().access_token();
         }
@@ -118,11 +163,18 @@ on_both! {
     /// A10: a chunked body is a body.
     fn a10_chunked(server: &Server) {
         let client = server.jwt_client(&[]);
-        let body = format!("grant_type={}&assertion={}", crate::harness::client::form_encoded(JWT_BEARER), client.assertion(server).sign());
+        let body = format!(
+            "grant_type={}&assertion={}",
+            crate::harness::client::form_encoded(JWT_BEARER),
+            client.assertion(server).sign()
+        );
         let (one, two) = body.split_at(40);
         let bytes = format!(
             "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{:x}\r\n{one}\r\n{:x}\r\n{two}\r\n0\r\n\r\n",
-            server.path("token_endpoint"), server.listen(), one.len(), two.len()
+            server.path("token_endpoint"),
+            server.listen(),
+            one.len(),
+            two.len()
         );
         assert_eq!(raw::status(&raw::exchange(server, bytes.as_bytes())), 200);
     }
@@ -131,7 +183,18 @@ on_both! {
     fn a11_bytes(server: &Server) {
         let client = server.jwt_client(&[]);
         for bytes in ["%", "%z", "%zz", "%ff%fe", "%00", "%ef%bf%bf", "%f0%9f%98%80", "%ed%a0%80", "a%00b"] {
-            for name in ["grant_type", "assertion", "scope", "client_id", "code", "redirect_uri", "client_secret", "token", "code_verifier", "extra"] {
+            for name in [
+                "grant_type",
+                "assertion",
+                "scope",
+                "client_id",
+                "code",
+                "redirect_uri",
+                "client_secret",
+                "token",
+                "code_verifier",
+                "extra",
+            ] {
                 let body = format!("grant_type=authorization_code&{name}={bytes}&x{name}=1");
                 let body = if name == "grant_type" { format!("grant_type={bytes}") } else { body };
                 let reply = Http::post(server.endpoint("token_endpoint")).raw_form(body).send();
@@ -139,7 +202,11 @@ on_both! {
             }
             let reply = server.post_as(&client, "introspection_endpoint", &[("token", "\u{0}\u{1F600}")]);
             assert_eq!(reply.status / 100, if reply.status == 200 { 2 } else { 4 }, "{reply:?}");
-            let reply = Http::get(format!("{}?client_id={bytes}&redirect_uri={bytes}&state={bytes}", server.endpoint("authorization_endpoint"))).send();
+            let reply = Http::get(format!(
+                "{}?client_id={bytes}&redirect_uri={bytes}&state={bytes}",
+                server.endpoint("authorization_endpoint")
+            ))
+            .send();
             assert_eq!(reply.status, 400, "{bytes}: {reply:?}");
         }
         assert!(server.lives());
@@ -150,8 +217,15 @@ on_both! {
         let path = server.path("token_endpoint");
         let (mount, last) = path.rsplit_once('/').expect("a path");
         let rows = [
-            format!("{path}/"), format!("{mount}/Token"), format!("/{path}"), format!("{mount}//{last}"), format!("{mount}/./{last}"),
-            format!("{path};x"), format!("{path}%2f"), format!("{mount}/%74oken"), format!("{mount}/../{}", path.trim_start_matches('/')),
+            format!("{path}/"),
+            format!("{mount}/Token"),
+            format!("/{path}"),
+            format!("{mount}//{last}"),
+            format!("{mount}/./{last}"),
+            format!("{path};x"),
+            format!("{path}%2f"),
+            format!("{mount}/%74oken"),
+            format!("{mount}/../{}", path.trim_start_matches('/')),
         ];
         for row in rows {
             let lines = format!("Host: {}\r\nConnection: close\r\n", server.listen());
@@ -175,7 +249,12 @@ on_both! {
         for bad in [vec![&*good, &*good], vec![&*good, "Bearer x"]] {
             assert!([400, 401].contains(&send(&bad).status), "{bad:?}");
         }
-        for bad in [format!("Basic\t{credentials}"), format!("Basic  {credentials}"), credentials.to_owned(), format!("Basic{credentials}")] {
+        for bad in [
+            format!("Basic\t{credentials}"),
+            format!("Basic  {credentials}"),
+            credentials.to_owned(),
+            format!("Basic{credentials}"),
+        ] {
             assert!([400, 401].contains(&send(&[&bad]).status), "{bad:?}");
         }
         for bad in ["Bearer\tx", "Bearer", "Bearer  x"] {
@@ -190,9 +269,12 @@ on_both! {
         let plain = authorize(server, &client, &[("response_mode", "junk")]);
         let mut pairs = request(&client);
         pairs[4].1 = "s\r\nX-Injected: 1".to_owned();
-        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (*n, v.as_str())).chain([("response_mode", "junk")]).collect();
+        let pairs: Vec<(&str, &str)> =
+            pairs.iter().map(|(n, v)| (*n, v.as_str())).chain([("response_mode", "junk")]).collect();
         let bent = server.authorize(&pairs);
-        let names = |reply: &crate::harness::client::Reply| reply.headers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        let names = |reply: &crate::harness::client::Reply| {
+            reply.headers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()
+        };
         assert_eq!(names(&plain), names(&bent));
     }
 

@@ -27,9 +27,17 @@ on_both! {
     /// AA3: fields that nobody may set.
     fn aa03_mass_assignment(server: &Server) {
         for (field, value) in [
-            ("id", json!(1)), ("documentId", json!("chosen")), ("clientId", json!("chosen")), ("clientSecret", json!("chosen")),
-            ("clientSecretHash", json!("chosen")), ("createdType", json!("FILE")), ("role", json!("admin")), ("is_admin", json!(true)),
-            ("trusted", json!(true)), ("createdAt", json!("2000-01-01T00:00:00Z")), ("revision", json!("x")),
+            ("id", json!(1)),
+            ("documentId", json!("chosen")),
+            ("clientId", json!("chosen")),
+            ("clientSecret", json!("chosen")),
+            ("clientSecretHash", json!("chosen")),
+            ("createdType", json!("FILE")),
+            ("role", json!("admin")),
+            ("is_admin", json!(true)),
+            ("trusted", json!(true)),
+            ("createdAt", json!("2000-01-01T00:00:00Z")),
+            ("revision", json!("x")),
         ] {
             let reply = server.try_client(&NewClient::confidential().with(field, value.clone()));
             assert!([201, 400].contains(&reply.status), "{field}: {reply:?}");
@@ -48,21 +56,36 @@ on_both! {
         let reply = Http::get(server.mounted("global-settings")).bearer(reader.jwt(server)).send();
         assert_eq!(reply.status, 403, "{reply:?}");
         // A client's scope above the ceiling is refused when it is written.
-        assert_eq!(server.try_client(&NewClient::confidential().with("scopes", json!(["api::form.form.nothing"]))).status, 400);
+        assert_eq!(
+            server
+                .try_client(&NewClient::confidential().with("scopes", json!(["api::form.form.nothing"])))
+                .status,
+            400
+        );
     }
 
     /// AA5: secrets are shown once.
     fn aa05_secrets_are_shown_once(server: &Server) {
         let reply = server.try_client(&NewClient::confidential().without("publicKey"));
         let data = reply.ok().json()["data"].clone();
-        let (secret, private) = (data["clientSecret"].as_str().expect("secret"), data["privateKey"].as_str().expect("private key"));
+        let (secret, private) = (
+            data["clientSecret"].as_str().expect("secret"),
+            data["privateKey"].as_str().expect("private key"),
+        );
         let id = data["documentId"].as_str().expect("documentId");
         let line = private.lines().nth(3).expect("a PEM");
         for path in [format!("clients/{id}"), "clients?pageSize=100".to_owned()] {
             let text = server.manage(Method::GET, &path).send().ok().text();
-            assert!(!text.contains(secret) && !text.contains(&secret[secret.len() - 8..]) && !text.contains("privateKey"), "{text}");
+            assert!(
+                !text.contains(secret)
+                    && !text.contains(&secret[secret.len() - 8..])
+                    && !text.contains("privateKey"),
+                "{text}"
+            );
         }
-        assert!(!server.database_holds(secret) && !server.database_holds(line) && !server.log().contains(secret));
+        assert!(
+            !server.database_holds(secret) && !server.database_holds(line) && !server.log().contains(secret)
+        );
     }
 
     /// AA6: every change leaves an event, without the secret.
@@ -82,12 +105,23 @@ on_both! {
         for id in ["unknown", "0", "-1", "99999999999999999999", "%00", "..%2f..", "'%20OR%201=1", &long] {
             for method in [Method::GET, Method::PUT, Method::DELETE] {
                 for part in ["clients", "global-settings", "clients-rotate", "clients-keypair"] {
-                    let reply = server.manage(method.clone(), &format!("{part}/{id}")).json(&json!({ "data": {} })).send();
+                    let reply = server
+                        .manage(method.clone(), &format!("{part}/{id}"))
+                        .json(&json!({ "data": {} }))
+                        .send();
                     assert!((400..500).contains(&reply.status), "{method} {part}/{id}: {reply:?}");
                 }
             }
         }
-        for body in ["", "{", "[]", "null", "{\"data\":null}", "{\"data\":[]}", "{\"data\":{\"name\":7,\"clientType\":\"X\"}}"] {
+        for body in [
+            "",
+            "{",
+            "[]",
+            "null",
+            "{\"data\":null}",
+            "{\"data\":[]}",
+            "{\"data\":{\"name\":7,\"clientType\":\"X\"}}",
+        ] {
             let reply = server.manage(Method::POST, "clients").body("application/json", body).send();
             assert!([400, 415, 422].contains(&reply.status), "{body}: {reply:?}");
         }
@@ -95,13 +129,32 @@ on_both! {
 
     /// AA8: pages are bounded, and odd parameters are refused.
     fn aa08_pages(server: &Server) {
-        for (name, value) in [("page", "0"), ("page", "-1"), ("pageSize", "0"), ("pageSize", "-1"), ("pageSize", "1000000000"), ("pageSize", "x"),
-            ("page", "99999999999999999999"), ("sort", "password_hash:asc"), ("sort", "'; DROP TABLE x")] {
+        for (name, value) in [
+            ("page", "0"),
+            ("page", "-1"),
+            ("pageSize", "0"),
+            ("pageSize", "-1"),
+            ("pageSize", "1000000000"),
+            ("pageSize", "x"),
+            ("page", "99999999999999999999"),
+            ("sort", "password_hash:asc"),
+            ("sort", "'; DROP TABLE x"),
+        ] {
             let reply = server.manage(Method::GET, "clients").query(&[(name, value)]).send();
             assert_eq!(reply.status, 400, "{name}={value}: {reply:?}");
         }
-        let plain = server.manage(Method::GET, "clients").query(&[("page", "1"), ("pageSize", "10")]).send().ok().json();
-        let plugin = server.manage(Method::GET, "clients").query(&[("pagination[page]", "1"), ("pagination[pageSize]", "10")]).send().ok().json();
+        let plain = server
+            .manage(Method::GET, "clients")
+            .query(&[("page", "1"), ("pageSize", "10")])
+            .send()
+            .ok()
+            .json();
+        let plugin = server
+            .manage(Method::GET, "clients")
+            .query(&[("pagination[page]", "1"), ("pagination[pageSize]", "10")])
+            .send()
+            .ok()
+            .json();
         assert_eq!(plain["meta"]["pagination"]["pageSize"], 10);
         assert_eq!(plain["meta"]["pagination"]["pageSize"], plugin["meta"]["pagination"]["pageSize"]);
         for search in ["'", "%", "_", "\\", "\u{0}", "a' OR '1'='1"] {
@@ -114,7 +167,12 @@ on_both! {
     fn aa10_a_blocked_users_token(server: &Server) {
         let user = server.editor();
         let client = server.confidential_client(&[]);
-        let look = || Http::get(server.mounted(&format!("oauth-clients-authorization/{}", client.id))).bearer(user.jwt(server)).send().status;
+        let look = || {
+            Http::get(server.mounted(&format!("oauth-clients-authorization/{}", client.id)))
+                .bearer(user.jwt(server))
+                .send()
+                .status
+        };
         assert_eq!(look(), 200);
         server.block_user(&user);
         crate::harness::eventually("the token is refused", crate::harness::BOUND, || look() == 401);

@@ -37,7 +37,9 @@ on_both! {
     /// B1, B4: response types that are not `code`.
     fn b01_b04_response_types(server: &Server) {
         let client = server.public_client(&[]);
-        for kind in [None, Some("token"), Some("id_token token"), Some("code token"), Some("CODE"), Some("none")] {
+        for kind in
+            [None, Some("token"), Some("id_token token"), Some("code token"), Some("CODE"), Some("none")]
+        {
             let reply = ask(server, &client, "response_type", kind);
             is_error_redirect(server, &reply, &["unsupported_response_type", "invalid_request"]);
         }
@@ -51,7 +53,8 @@ on_both! {
         is_dead_end(&ask(server, &client, "client_id", None));
         server.update_client(&client, &serde_json::json!({ "active": false })).ok();
         is_dead_end(&ask(server, &client, "state", Some("s")));
-        let service = server.client(&NewClient::confidential().with("grantTypes", serde_json::json!([JWT_BEARER])));
+        let service =
+            server.client(&NewClient::confidential().with("grantTypes", serde_json::json!([JWT_BEARER])));
         let reply = ask(server, &service, "scope", Some(scope::FIND));
         match reply.header("location") {
             Some(location) => assert_eq!(Redirect::parse(location).error(), "unauthorized_client"),
@@ -64,13 +67,17 @@ on_both! {
         let client = server.confidential_client(&[]);
         let long = "x".repeat(2_000);
         for state in ["a b", "a+b", "ä€😀", "%20&=#?", &long] {
-            let redirect = Authorization::of(&client).pkce(&Pkce::s256()).with("state", state).redirect(server, server.admin());
+            let redirect = Authorization::of(&client)
+                .pkce(&Pkce::s256())
+                .with("state", state)
+                .redirect(server, server.admin());
             assert_eq!(redirect.get("state").as_deref(), Some(state));
             assert_eq!(redirect.get("iss").as_deref(), Some(server.issuer()));
             assert!(redirect.get("code").is_some());
         }
         assert_eq!(server.metadata()["authorization_response_iss_parameter_supported"], true);
-        let silent = Authorization::of(&client).pkce(&Pkce::s256()).without("state").redirect(server, server.admin());
+        let silent =
+            Authorization::of(&client).pkce(&Pkce::s256()).without("state").redirect(server, server.admin());
         assert_eq!(silent.get("state"), None);
     }
 
@@ -78,13 +85,19 @@ on_both! {
     fn b05_response_modes(server: &Server) {
         let client = server.public_client(&[]);
         for mode in ["fragment", "query.jwt", "junk", "QUERY"] {
-            is_error_redirect(server, &ask(server, &client, "response_mode", Some(mode)), &["invalid_request"]);
+            is_error_redirect(
+                server,
+                &ask(server, &client, "response_mode", Some(mode)),
+                &["invalid_request"],
+            );
         }
     }
 
     /// B9: no CORS at the authorization endpoint.
     fn b09_no_cors(server: &Server) {
-        let reply = crate::harness::Http::get(server.endpoint("authorization_endpoint")).header("Origin", "https://x.test").send();
+        let reply = crate::harness::Http::get(server.endpoint("authorization_endpoint"))
+            .header("Origin", "https://x.test")
+            .send();
         assert!(reply.headers.iter().all(|(name, _)| !name.starts_with("access-control-")), "{reply:?}");
     }
 

@@ -116,7 +116,10 @@ on_both! {
 
     /// C5: an omitted URI is the only registered one, or an error.
     fn c05_omitted(server: &Server) {
-        let many = server.client(&NewClient::confidential().with("redirectUris", json!(["https://c1.test/cb", "https://c1.test/cb2"])));
+        let many = server.client(
+            &NewClient::confidential()
+                .with("redirectUris", json!(["https://c1.test/cb", "https://c1.test/cb2"])),
+        );
         is_dead_end(&server.authorize(&[("response_type", "code"), ("client_id", &many.id)]));
     }
 
@@ -124,16 +127,33 @@ on_both! {
     fn c06_registration(server: &Server) {
         let long = format!("https://c1.test/{}", "a".repeat(2_048));
         let rows = [
-            "/cb", "https://c1.test/cb#f", "https://u@c1.test/cb", "https://*.c1.test/cb", "http://c1.test/cb", "javascript:alert(1)",
-            "data:text/html,x", "file:///etc/passwd", "vbscript:x", "myapp:/cb", "https://c1.test/cb\n", "https://c1.test/a/../cb",
-            "https://c1.test/cb?code=1", "https://c1.test/cb?state=1", "https://c1.test/cb?iss=1", "", &long,
+            "/cb",
+            "https://c1.test/cb#f",
+            "https://u@c1.test/cb",
+            "https://*.c1.test/cb",
+            "http://c1.test/cb",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "vbscript:x",
+            "myapp:/cb",
+            "https://c1.test/cb\n",
+            "https://c1.test/a/../cb",
+            "https://c1.test/cb?code=1",
+            "https://c1.test/cb?state=1",
+            "https://c1.test/cb?iss=1",
+            "",
+            &long,
         ];
         for row in rows {
             let reply = server.try_client(&NewClient::confidential().with("redirectUris", json!([row])));
             assert_eq!(reply.status, 400, "{row}: {reply:?}");
         }
         let many: Vec<String> = (0..21).map(|n| format!("https://c1.test/cb{n}")).collect();
-        assert_eq!(server.try_client(&NewClient::confidential().with("redirectUris", json!(many))).status, 400);
+        assert_eq!(
+            server.try_client(&NewClient::confidential().with("redirectUris", json!(many))).status,
+            400
+        );
     }
 
     /// C7, C9: a denial goes to a registered URI or nowhere.
@@ -142,7 +162,8 @@ on_both! {
         let denied = Authorization::of(&client).with("approve", false).redirect(server, server.admin());
         assert_eq!(denied.error(), "access_denied");
         assert_eq!(denied.get("iss").as_deref(), Some(server.issuer()));
-        let elsewhere = Authorization::of(&client).with("approve", false).with("redirectUri", "https://evil.test/");
+        let elsewhere =
+            Authorization::of(&client).with("approve", false).with("redirectUri", "https://evil.test/");
         assert_eq!(elsewhere.send(server, server.admin()).status, 400);
         let nobody = Authorization::of(&client).with("approve", false).with("clientId", "nobody");
         assert!([400, 404].contains(&nobody.send(server, server.admin()).status));

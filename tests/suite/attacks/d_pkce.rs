@@ -17,7 +17,11 @@ on_both! {
     fn d02_a_missing_verifier_burns_the_code(server: &Server) {
         for client in [server.public_client(&[]), server.confidential_client(&[])] {
             let (code, pkce) = server.code(&client, &[scope::FIND]);
-            is_oauth_error(&server.redeem_with(&client, &code, &[]), 400, &["invalid_grant", "invalid_request"]);
+            is_oauth_error(
+                &server.redeem_with(&client, &code, &[]),
+                400,
+                &["invalid_grant", "invalid_request"],
+            );
             is_oauth_error(&server.redeem(&client, &code, &pkce), 400, &["invalid_grant"]);
         }
     }
@@ -77,8 +81,11 @@ on_both! {
             is_oauth_error(&reply, 400, &["invalid_grant", "invalid_request"]);
         }
         let good = Pkce::s256().challenge;
-        for challenge in [format!("{good}="), good[..42].to_owned(), format!("{good}A"), good.replace(&good[..1], "+")] {
-            let asked = Authorization::of(&client).pkce(&Pkce::s256()).with("codeChallenge", challenge.clone());
+        for challenge in
+            [format!("{good}="), good[..42].to_owned(), format!("{good}A"), good.replace(&good[..1], "+")]
+        {
+            let asked =
+                Authorization::of(&client).pkce(&Pkce::s256()).with("codeChallenge", challenge.clone());
             assert_eq!(asked.refusal(server, server.admin()), "invalid_request", "{challenge}");
         }
     }

@@ -59,11 +59,16 @@ on_both! {
         let tag = codes[0].find('_').map_or(0, |at| at + 1);
         for (index, code) in codes.iter().enumerate() {
             assert!(code.len() - tag >= 22, "less than 128 bits: {code}");
-            assert!(codes[..index].iter().all(|other| other[tag..tag + 6] != code[tag..tag + 6]), "a shared start");
+            assert!(
+                codes[..index].iter().all(|other| other[tag..tag + 6] != code[tag..tag + 6]),
+                "a shared start"
+            );
             assert!(!server.database_holds(code), "a code stands in the database");
         }
         let (code, pkce) = server.code(&client, &[scope::FIND]);
-        for bent in [code[..code.len() - 1].to_owned(), format!("{code}A"), format!(" {code}"), jwt::flip_last(&code)] {
+        for bent in
+            [code[..code.len() - 1].to_owned(), format!("{code}A"), format!(" {code}"), jwt::flip_last(&code)]
+        {
             is_oauth_error(&server.redeem(&client, &bent, &pkce), 400, &["invalid_grant", "invalid_request"]);
         }
     }
@@ -76,7 +81,9 @@ on_both! {
         let assertion = client.assertion(server).sign();
         let (_, pkce) = server.code(&client, &[scope::FIND]);
         let secret = client.secret.clone().expect("a secret");
-        for artefact in [&*token, &jti, server.admin().jwt(server), &assertion, &secret, &client.id, &client.document_id] {
+        for artefact in
+            [&*token, &jti, server.admin().jwt(server), &assertion, &secret, &client.id, &client.document_id]
+        {
             is_oauth_error(&server.redeem(&client, artefact, &pkce), 400, &["invalid_grant"]);
         }
     }

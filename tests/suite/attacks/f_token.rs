@@ -36,7 +36,10 @@ on_both! {
         let client = server.confidential_client(&[]);
         let reply = with_header(server, &basic(&client.id, "wrong"), &[]);
         is_oauth_error(&reply, 401, &["invalid_client"]);
-        assert!(reply.header("www-authenticate").is_some_and(|value| value.starts_with("Basic realm=")), "{reply:?}");
+        assert!(
+            reply.header("www-authenticate").is_some_and(|value| value.starts_with("Basic realm=")),
+            "{reply:?}"
+        );
         let reply = server.token(&code_request(&[("client_id", &client.id), ("client_secret", "wrong")]));
         is_oauth_error(&reply, if reply.status == 400 { 400 } else { 401 }, &["invalid_client"]);
         // An unknown client's answer is no different.
@@ -52,9 +55,12 @@ on_both! {
         let header = basic(&client.id, secret(&client));
         let assertion = service.client_assertion(server);
         let by_key = [("client_assertion_type", CLIENT_ASSERTION), ("client_assertion", assertion.as_str())];
-        let both = with_header(server, &header, &[("client_secret", secret(&client)), ("client_id", &client.id)]);
+        let both =
+            with_header(server, &header, &[("client_secret", secret(&client)), ("client_id", &client.id)]);
         let keyed = with_header(server, &header, &by_key);
-        let body = server.token(&code_request(&[&by_key[..], &[("client_id", &client.id), ("client_secret", secret(&client))]].concat()));
+        let body = server.token(&code_request(
+            &[&by_key[..], &[("client_id", &client.id), ("client_secret", secret(&client))]].concat(),
+        ));
         for reply in [both, keyed, body] {
             let status = if reply.status == 401 { 401 } else { 400 };
             is_oauth_error(&reply, status, &["invalid_request", "invalid_client"]);
@@ -75,7 +81,15 @@ on_both! {
         let client = server.confidential_client(&[]);
         let encoded: String = client.id.bytes().map(|b| format!("%{b:02X}")).collect();
         is_oauth_error(&with_header(server, &basic(&encoded, secret(&client)), &[]), 400, &["invalid_grant"]);
-        for bad in ["Basic", "Basic ", "Basic !!!!", "Basic bm9jb2xvbg==", "Basic OnNlY3JldA==", "Basic %%%", &basic("%zz", "x")] {
+        for bad in [
+            "Basic",
+            "Basic ",
+            "Basic !!!!",
+            "Basic bm9jb2xvbg==",
+            "Basic OnNlY3JldA==",
+            "Basic %%%",
+            &basic("%zz", "x"),
+        ] {
             is_oauth_error(&with_header(server, bad, &[]), 401, &["invalid_client"]);
         }
         // The scheme's name has no case (RFC 9110 §11.1).
@@ -92,7 +106,9 @@ on_both! {
         is_oauth_error(&reply, 401, &["invalid_client"]);
         is_oauth_error(&with_header(server, &basic(&public.id, "x"), &[]), 401, &["invalid_client"]);
         for endpoint in ["introspection_endpoint", "revocation_endpoint"] {
-            let reply = Http::post(server.endpoint(endpoint)).form(&[("token", "x"), ("client_id", &client.id)]).send();
+            let reply = Http::post(server.endpoint(endpoint))
+                .form(&[("token", "x"), ("client_id", &client.id)])
+                .send();
             is_oauth_error(&reply, 401, &["invalid_client"]);
         }
     }
@@ -113,11 +129,16 @@ on_both! {
     fn f07_grants(server: &Server) {
         let client = server.confidential_client(&[]);
         for grant in ["password", "implicit", "AUTHORIZATION_CODE", "urn:x", "authorization_code "] {
-            let reply = server.post_as(&client, "token_endpoint", &[("grant_type", grant), ("username", "a"), ("password", "b")]);
+            let reply = server.post_as(
+                &client,
+                "token_endpoint",
+                &[("grant_type", grant), ("username", "a"), ("password", "b")],
+            );
             is_oauth_error(&reply, 400, &["unsupported_grant_type"]);
         }
         is_oauth_error(&server.post_as(&client, "token_endpoint", &[]), 400, &["invalid_request"]);
-        let only_code = server.client(&NewClient::confidential().with("grantTypes", json!(["authorization_code"])));
+        let only_code =
+            server.client(&NewClient::confidential().with("grantTypes", json!(["authorization_code"])));
         is_oauth_error(&server.present(&only_code.assertion(server).sign()), 400, &["unauthorized_client"]);
         let service = server.jwt_client(&[]);
         let credentials = service.credentials(server);
@@ -129,7 +150,11 @@ on_both! {
     fn f08_scopes_above_the_clients(server: &Server) {
         let client = server.jwt_client(&[scope::FIND, scope::FIND_ONE]);
         for bad in [scope::DELETE, "api::form.form.nothing", "openid-not", "api::form.form.*"] {
-            is_oauth_error(&server.present_for(&client.assertion(server).sign(), bad), 400, &["invalid_scope"]);
+            is_oauth_error(
+                &server.present_for(&client.assertion(server).sign(), bad),
+                400,
+                &["invalid_scope"],
+            );
         }
         let mixed = format!("{} {}", scope::FIND, scope::DELETE);
         let reply = server.present_for(&client.assertion(server).sign(), &mixed);
@@ -155,9 +180,24 @@ on_both! {
         let doubled = format!("{}  {}", scope::FIND, scope::FIND_ONE);
         let leading = format!(" {}", scope::FIND);
         let upper = scope::FIND.to_ascii_uppercase();
-        for bad in [&*homoglyph, "\u{ff46}ind", "a\u{200b}b", "a\u{a0}b", "a\tb", "a\"b", "a\\b", &leading, &doubled, &many, &long, &upper] {
+        for bad in [
+            &*homoglyph,
+            "\u{ff46}ind",
+            "a\u{200b}b",
+            "a\u{a0}b",
+            "a\tb",
+            "a\"b",
+            "a\\b",
+            &leading,
+            &doubled,
+            &many,
+            &long,
+            &upper,
+        ] {
             let reply = server.present_for(&client.assertion(server).sign(), bad);
-            if reply.status == 413 { continue; }
+            if reply.status == 413 {
+                continue;
+            }
             is_oauth_error(&reply, 400, &["invalid_scope"]);
         }
         // Order carries no meaning.
@@ -180,10 +220,17 @@ on_both! {
     /// F11: rotation ends the old secret at once.
     fn f11_rotation(server: &Server) {
         let client = server.confidential_client(&[]);
-        let reply = server.manage(reqwest::Method::PUT, &format!("clients-rotate/{}", client.document_id)).send().ok();
+        let reply = server
+            .manage(reqwest::Method::PUT, &format!("clients-rotate/{}", client.document_id))
+            .send()
+            .ok();
         let fresh = reply.json()["data"]["clientSecret"].as_str().expect("shown once").to_owned();
         assert_ne!(fresh, secret(&client));
-        is_oauth_error(&with_header(server, &basic(&client.id, secret(&client)), &[]), 401, &["invalid_client"]);
+        is_oauth_error(
+            &with_header(server, &basic(&client.id, secret(&client)), &[]),
+            401,
+            &["invalid_client"],
+        );
         is_oauth_error(&with_header(server, &basic(&client.id, &fresh), &[]), 400, &["invalid_grant"]);
     }
 
@@ -207,8 +254,13 @@ on_both! {
         let reply = server.post_as(&client, "token_endpoint", &[("grant_type", "client_credentials")]);
         is_oauth_error(&reply, 400, &["unauthorized_client", "unsupported_grant_type"]);
         assert!(reply.text().contains("jwt-bearer"), "{reply:?}");
-        let on = server.client(&NewClient::confidential().with("grantTypes", json!(["client_credentials", JWT_BEARER])));
-        let reply = server.post_as(&on, "token_endpoint", &[("grant_type", "client_credentials"), ("scope", scope::FIND)]);
+        let on = server
+            .client(&NewClient::confidential().with("grantTypes", json!(["client_credentials", JWT_BEARER])));
+        let reply = server.post_as(
+            &on,
+            "token_endpoint",
+            &[("grant_type", "client_credentials"), ("scope", scope::FIND)],
+        );
         assert_eq!(reply.clone().ok().scopes(), [scope::FIND]);
         assert!(reply.json().get("refresh_token").is_none());
     }

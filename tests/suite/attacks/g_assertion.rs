@@ -73,9 +73,23 @@ on_both! {
     fn g04_types(server: &Server) {
         let client = server.jwt_client(&[]);
         let rows = [
-            ("exp", json!("99999999999")), ("exp", json!(-1)), ("exp", Value::Null), ("exp", json!(true)), ("nbf", json!("x")),
-            ("nbf", json!({})), ("iat", json!({})), ("iat", json!("x")), ("aud", json!([1])), ("aud", json!([])), ("aud", json!({})),
-            ("sub", json!(["a"])), ("sub", json!(7)), ("iss", json!([])), ("jti", json!(5)), ("jti", json!("")), ("scope", json!([scope::FIND])),
+            ("exp", json!("99999999999")),
+            ("exp", json!(-1)),
+            ("exp", Value::Null),
+            ("exp", json!(true)),
+            ("nbf", json!("x")),
+            ("nbf", json!({})),
+            ("iat", json!({})),
+            ("iat", json!("x")),
+            ("aud", json!([1])),
+            ("aud", json!([])),
+            ("aud", json!({})),
+            ("sub", json!(["a"])),
+            ("sub", json!(7)),
+            ("iss", json!([])),
+            ("jti", json!(5)),
+            ("jti", json!("")),
+            ("scope", json!([scope::FIND])),
         ];
         for (claim, value) in rows {
             let reply = server.present(&bent(server, &client, claim, value.clone()));
@@ -99,11 +113,22 @@ on_both! {
             let signed = jwt::sign(&header, &good().claims_text(), &keys::CLIENT, jwt::algorithm("RS256"));
             refused(server, &signed);
         }
-        refused(server, &jwt::sign(&json!({ "typ": "JWT" }), &good().claims_text(), &keys::CLIENT, jwt::algorithm("RS256")));
+        refused(
+            server,
+            &jwt::sign(
+                &json!({ "typ": "JWT" }),
+                &good().claims_text(),
+                &keys::CLIENT,
+                jwt::algorithm("RS256"),
+            ),
+        );
         let public = keys::CLIENT.public;
         let der = public.lines().filter(|line| !line.starts_with('-')).collect::<String>();
         for secret in [public, public.trim_end(), &der, ""] {
-            refused(server, &jwt::sign_hmac(&json!({ "alg": "HS256" }), &good().claims_text(), secret.as_bytes()));
+            refused(
+                server,
+                &jwt::sign_hmac(&json!({ "alg": "HS256" }), &good().claims_text(), secret.as_bytes()),
+            );
         }
         refused(server, &good().key(keys::EC).sign());
         refused(server, &good().alg("RS384").sign());
@@ -115,7 +140,14 @@ on_both! {
     /// G6: `kid` picks among this client's keys and is nothing else.
     fn g06_kid(server: &Server) {
         let (client, other) = (server.jwt_client(&[]), server.client(&NewClient::jwt(keys::OTHER)));
-        let kids = [json!("../../etc/passwd"), json!("' OR 1=1--"), json!("k".repeat(20_000)), json!("a\u{0}b"), json!(7), json!({})];
+        let kids = [
+            json!("../../etc/passwd"),
+            json!("' OR 1=1--"),
+            json!("k".repeat(20_000)),
+            json!("a\u{0}b"),
+            json!(7),
+            json!({}),
+        ];
         for kid in kids {
             let reply = server.present(&client.assertion(server).header("kid", kid).sign());
             assert!(reply.status == 200 || (400..500).contains(&reply.status), "{reply:?}");
@@ -147,7 +179,10 @@ on_both! {
         for other in [object, format!("{}..{}", parts[0], parts[2]), format!("{good}.x.y")] {
             refused(server, &other);
         }
-        assert!(matches!(trap.accept(), Err(e) if e.kind() == ErrorKind::WouldBlock), "the server fetched a key");
+        assert!(
+            matches!(trap.accept(), Err(e) if e.kind() == ErrorKind::WouldBlock),
+            "the server fetched a key"
+        );
     }
 
     /// G8, D9: whom an assertion is addressed to.
@@ -159,14 +194,30 @@ on_both! {
             server.present(&bent(server, &client, "aud", audience)).access_token();
         }
         let introspection = server.metadata()["introspection_endpoint"].clone();
-        for audience in [json!("https://other.test"), json!(format!("{issuer}/")), json!(format!("{issuer}.evil")), introspection,
-            json!(issuer.to_ascii_uppercase()), json!([issuer, 7]), json!("")] {
+        for audience in [
+            json!("https://other.test"),
+            json!(format!("{issuer}/")),
+            json!(format!("{issuer}.evil")),
+            introspection,
+            json!(issuer.to_ascii_uppercase()),
+            json!([issuer, 7]),
+            json!(""),
+        ] {
             refused(server, &bent(server, &client, "aud", audience));
         }
         // Client authentication takes the issuer alone.
-        for audience in [token_endpoint, json!([issuer]), json!("https://other.test"), json!([issuer, "https://other.test"])] {
+        for audience in [
+            token_endpoint,
+            json!([issuer]),
+            json!("https://other.test"),
+            json!([issuer, "https://other.test"]),
+        ] {
             let assertion = bent(server, &client, "aud", audience);
-            let pairs = [("token", "x"), ("client_assertion_type", CLIENT_ASSERTION), ("client_assertion", &*assertion)];
+            let pairs = [
+                ("token", "x"),
+                ("client_assertion_type", CLIENT_ASSERTION),
+                ("client_assertion", &*assertion),
+            ];
             let reply = Http::post(server.endpoint("introspection_endpoint")).form(&pairs).send();
             is_oauth_error(&reply, 401, &["invalid_client"]);
         }
@@ -179,7 +230,8 @@ on_both! {
         server.present(&assertion).access_token();
         refused(server, &assertion);
         let assertion = client.client_assertion(server);
-        let pairs = [("token", "x"), ("client_assertion_type", CLIENT_ASSERTION), ("client_assertion", &*assertion)];
+        let pairs =
+            [("token", "x"), ("client_assertion_type", CLIENT_ASSERTION), ("client_assertion", &*assertion)];
         let send = || Http::post(server.endpoint("introspection_endpoint")).form(&pairs).send();
         assert_eq!(send().status, 200);
         is_oauth_error(&send(), 401, &["invalid_client"]);
@@ -213,11 +265,16 @@ on_both! {
             .send();
         assert!([400, 401].contains(&reply.status), "{reply:?}");
         crate::harness::check::is_well_formed_error(&reply);
-        let reply = server.token(&[("grant_type", JWT_BEARER), ("assertion", &service.assertion(server).sign()), ("client_id", &other.id)]);
+        let reply = server.token(&[
+            ("grant_type", JWT_BEARER),
+            ("assertion", &service.assertion(server).sign()),
+            ("client_id", &other.id),
+        ]);
         assert!([400, 401].contains(&reply.status), "{reply:?}");
         // Used to authenticate, it is used up as a grant.
         let assertion = service.client_assertion(server);
-        let pairs = [("token", "x"), ("client_assertion_type", CLIENT_ASSERTION), ("client_assertion", &*assertion)];
+        let pairs =
+            [("token", "x"), ("client_assertion_type", CLIENT_ASSERTION), ("client_assertion", &*assertion)];
         assert_eq!(Http::post(server.endpoint("introspection_endpoint")).form(&pairs).send().status, 200);
         refused(server, &assertion);
     }
@@ -225,7 +282,9 @@ on_both! {
     /// G13: whom a client may act for.
     fn g13_subjects(server: &Server) {
         let (delegate, editor, reader) = (server.delegate(), server.editor(), server.reader());
-        let for_user = |user: &str| server.present_for(&delegate.assertion(server).claim("sub", user).sign(), scope::FIND);
+        let for_user = |user: &str| {
+            server.present_for(&delegate.assertion(server).claim("sub", user).sign(), scope::FIND)
+        };
         let token = for_user(&editor.id(server)).access_token();
         assert_eq!(jwt::claims(&token)["sub"].as_str(), Some(editor.id(server).as_str()));
         for user in [reader.id(server).as_str(), "nobody-at-all", "", "' OR 1=1--"] {
@@ -253,9 +312,19 @@ on_both! {
         let unsigned = good().rsplit_once('.').expect("three parts").0.to_owned();
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
         let rows = [
-            format!("{unsigned}."), unsigned, format!("{}.x", good()), format!("{}=", good()), format!(" {}", good()), format!("{}\n", good()),
-            good().replacen('.', " .", 1), "..".to_owned(), ".".to_owned(), "a.b.c".to_owned(), good()[1..].to_owned(),
-            jwt::with_claims(&good(), |claims| claims["sub"] = json!("admin")), client.assertion(server).sign_text(&deep),
+            format!("{unsigned}."),
+            unsigned,
+            format!("{}.x", good()),
+            format!("{}=", good()),
+            format!(" {}", good()),
+            format!("{}\n", good()),
+            good().replacen('.', " .", 1),
+            "..".to_owned(),
+            ".".to_owned(),
+            "a.b.c".to_owned(),
+            good()[1..].to_owned(),
+            jwt::with_claims(&good(), |claims| claims["sub"] = json!("admin")),
+            client.assertion(server).sign_text(&deep),
         ];
         for row in &rows {
             refused(server, row);
@@ -276,9 +345,12 @@ on_both! {
         let rows = [
             NewClient::jwt(keys::CLIENT).with("publicKey", keys::WEAK_PUBLIC),
             NewClient::jwt(keys::CLIENT).with("publicKey", keys::CLIENT.private),
-            NewClient::jwt(keys::CLIENT).with("publicKey", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
+            NewClient::jwt(keys::CLIENT)
+                .with("publicKey", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
             NewClient::jwt(keys::CLIENT).without("publicKey").with("jwks", private),
-            NewClient::jwt(keys::CLIENT).without("publicKey").with("jwks", json!({ "keys": [{ "kty": "oct", "k": "AQAB" }] })),
+            NewClient::jwt(keys::CLIENT)
+                .without("publicKey")
+                .with("jwks", json!({ "keys": [{ "kty": "oct", "k": "AQAB" }] })),
         ];
         for row in &rows {
             let reply = server.try_client(row);
@@ -289,7 +361,12 @@ on_both! {
     /// Design §6: the plugin's shape, for clients that switched it on, and only for them.
     fn owner_style(server: &Server) {
         let (client, owner) = (server.owner_style(), server.admin().id(server));
-        let shape = |id: &str| Assertion::new(id, server.issuer()).claim("iss", owner.as_str()).claim("sub", id).claim("scope", scope::FIND);
+        let shape = |id: &str| {
+            Assertion::new(id, server.issuer())
+                .claim("iss", owner.as_str())
+                .claim("sub", id)
+                .claim("scope", scope::FIND)
+        };
         let token = server.present(&shape(&client.id).sign()).access_token();
         assert_eq!(jwt::claims(&token)["client_id"].as_str(), Some(client.id.as_str()));
         let without_jti = shape(&client.id).without("jti").sign();

@@ -13,7 +13,9 @@ on_both! {
         let endpoint = server.endpoint("introspection_endpoint");
         let bare = Http::post(&endpoint).form(&[("token", &token)]).send();
         let wrong = Http::post(&endpoint).basic("nobody", "x").form(&[("token", &token)]).send();
-        let public = Http::post(&endpoint).form(&[("token", &token), ("client_id", &server.public_client(&[]).id)]).send();
+        let public = Http::post(&endpoint)
+            .form(&[("token", &token), ("client_id", &server.public_client(&[]).id)])
+            .send();
         let bearer = Http::post(&endpoint).bearer(&token).form(&[("token", &token)]).send();
         for reply in [bare, wrong, public, bearer] {
             is_oauth_error(&reply, 401, &["invalid_client", "invalid_token"]);
@@ -37,14 +39,25 @@ on_both! {
         let revoked = server.user_token(&client, &[scope::FIND]);
         server.revoke(&client, &revoked).ok();
         let rows = [
-            "x".to_owned(), "a.b.c".to_owned(), format!("{token}x"), token[..token.len() - 1].to_owned(), jwt::flip_last(&token),
+            "x".to_owned(),
+            "a.b.c".to_owned(),
+            format!("{token}x"),
+            token[..token.len() - 1].to_owned(),
+            jwt::flip_last(&token),
             jwt::with_claims(&token, |claims| claims["scope"] = json!("api::form.form.delete")),
-            client.assertion(server).sign(), server.admin().jwt(server).to_owned(), code, revoked,
+            client.assertion(server).sign(),
+            server.admin().jwt(server).to_owned(),
+            code,
+            revoked,
         ];
         for row in &rows {
             is_inactive(&server.introspect(&client, row));
         }
-        let hinted = server.post_as(&client, "introspection_endpoint", &[("token", &token), ("token_type_hint", "refresh_token")]);
+        let hinted = server.post_as(
+            &client,
+            "introspection_endpoint",
+            &[("token", &token), ("token_type_hint", "refresh_token")],
+        );
         assert_eq!(hinted.json()["active"], true, "a wrong hint does no harm");
         is_oauth_error(&server.post_as(&client, "introspection_endpoint", &[]), 400, &["invalid_request"]);
         let big = server.introspect(&client, &"A".repeat(1_000_000));
@@ -64,7 +77,10 @@ on_both! {
         for name in ["exp", "iat", "aud", "jti", "scope"] {
             assert_eq!(body[name], claims[name], "{name}");
         }
-        assert!(body["token_type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")), "{body}");
+        assert!(
+            body["token_type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")),
+            "{body}"
+        );
         for secret in ["password", "hash", "secret", "access_token"] {
             assert!(!body.to_string().contains(secret), "{secret}: {body}");
         }
@@ -76,8 +92,15 @@ on_both! {
         let reply = server.introspect(&client, "x");
         assert!(reply.header("cache-control").is_some_and(|value| value.contains("no-store")), "{reply:?}");
         let assertion = client.client_assertion(server);
-        let pairs = [("token", "x"), ("client_assertion_type", crate::harness::CLIENT_ASSERTION), ("client_assertion", &*assertion)];
-        let reply = Http::post(server.endpoint("introspection_endpoint")).header("Origin", "https://x.test").form(&pairs).send();
+        let pairs = [
+            ("token", "x"),
+            ("client_assertion_type", crate::harness::CLIENT_ASSERTION),
+            ("client_assertion", &*assertion),
+        ];
+        let reply = Http::post(server.endpoint("introspection_endpoint"))
+            .header("Origin", "https://x.test")
+            .form(&pairs)
+            .send();
         assert!(reply.header("access-control-allow-origin").is_none(), "{reply:?}");
     }
 

@@ -29,7 +29,8 @@ on_both! {
 
     /// J3, D3: another client's token stays alive.
     fn j03_other_clients_tokens(server: &Server) {
-        let (owner, other, public) = (server.jwt_client(&[]), server.confidential_client(&[]), server.public_client(&[]));
+        let (owner, other, public) =
+            (server.jwt_client(&[]), server.confidential_client(&[]), server.public_client(&[]));
         let token = server.machine_token(&owner, scope::FIND);
         is_oauth_error(&server.revoke(&other, &token), 400, &["invalid_request"]);
         assert_eq!(server.revoke(&public, &token).status, 200);
@@ -41,12 +42,20 @@ on_both! {
         let client = server.jwt_client(&[]);
         let token = server.machine_token(&client, scope::FIND);
         std::thread::scope(|threads| {
-            let readers: Vec<_> = (0..4).map(|_| threads.spawn(|| {
-                for _ in 0..10 { server.introspect(&client, &token); }
-            })).collect();
+            let readers: Vec<_> = (0..4)
+                .map(|_| {
+                    threads.spawn(|| {
+                        for _ in 0..10 {
+                            server.introspect(&client, &token);
+                        }
+                    })
+                })
+                .collect();
             server.revoke(&client, &token).ok();
             assert!(!server.is_active(&client, &token), "alive after the 200");
-            for reader in readers { reader.join().expect("answers"); }
+            for reader in readers {
+                reader.join().expect("answers");
+            }
         });
         assert!(!server.is_active(&client, &token));
     }
@@ -58,22 +67,34 @@ on_both! {
         let jti = jwt::claims(&token)["jti"].clone();
         let revoke = |bearer: Option<&str>, body: &serde_json::Value, path: &str| {
             let request = Http::post(server.mounted(path)).json(body);
-            match bearer { Some(token) => request.bearer(token).send(), None => request.send() }
+            match bearer {
+                Some(token) => request.bearer(token).send(),
+                None => request.send(),
+            }
         };
         for path in ["revoke", "access-tokens/revoke"] {
             let body = json!({ "jti": jti });
             assert_eq!(revoke(None, &body, path).status, 401);
             assert_eq!(revoke(Some(&token), &body, path).status / 100, 4);
             assert_eq!(revoke(Some(server.reader().jwt(server)), &body, path).status, 403);
-            for bad in [json!({ "jti": { "$notNull": true } }), json!({ "jti": 7 }), json!({ "jti": null }), json!({}), json!([])] {
+            for bad in [
+                json!({ "jti": { "$notNull": true } }),
+                json!({ "jti": 7 }),
+                json!({ "jti": null }),
+                json!({}),
+                json!([]),
+            ] {
                 assert_eq!(revoke(Some(server.admin().jwt(server)), &bad, path).status, 400, "{bad}");
             }
         }
         assert!(server.is_active(&client, &token));
-        let reply = revoke(Some(server.admin().jwt(server)), &json!({ "jti": jti }), "access-tokens/revoke").ok();
+        let reply =
+            revoke(Some(server.admin().jwt(server)), &json!({ "jti": jti }), "access-tokens/revoke").ok();
         assert_eq!(reply.json()["revoked"], true);
         assert!(!server.is_active(&client, &token));
-        let reply = revoke(Some(server.admin().jwt(server)), &json!({ "jti": "unknown" }), "access-tokens/revoke").ok();
+        let reply =
+            revoke(Some(server.admin().jwt(server)), &json!({ "jti": "unknown" }), "access-tokens/revoke")
+                .ok();
         assert_eq!(reply.json()["revoked"], false);
     }
 }

@@ -27,7 +27,10 @@ on_both! {
     fn k01_machine_tokens(server: &Server) {
         let client = server.jwt_client(&[]);
         let claims = jwt::claims(&server.machine_token(&client, scope::FIND));
-        assert_eq!((claims["sub"].as_str(), claims["client_id"].as_str()), (Some(&*client.id), Some(&*client.id)));
+        assert_eq!(
+            (claims["sub"].as_str(), claims["client_id"].as_str()),
+            (Some(&*client.id), Some(&*client.id))
+        );
     }
 
     /// K2: a user token is no access token, nor the reverse; a foreign signature is none.
@@ -35,12 +38,22 @@ on_both! {
         let client = server.confidential_client(&[]);
         let token = server.user_token(&client, &[scope::FIND]);
         assert!(!server.is_active(&client, server.admin().jwt(server)));
-        let forged = jwt::sign(&jwt::header(&token), &jwt::claims(&token).to_string(), &crate::harness::keys::ATTACKER, jwt::algorithm("RS256"));
-        let unsigned = jwt::unsigned(&serde_json::json!({ "alg": "none", "typ": "user+jwt" }), &jwt::claims(server.admin().jwt(server)).to_string());
+        let forged = jwt::sign(
+            &jwt::header(&token),
+            &jwt::claims(&token).to_string(),
+            &crate::harness::keys::ATTACKER,
+            jwt::algorithm("RS256"),
+        );
+        let unsigned = jwt::unsigned(
+            &serde_json::json!({ "alg": "none", "typ": "user+jwt" }),
+            &jwt::claims(server.admin().jwt(server)).to_string(),
+        );
         for bearer in [&token, &forged, &unsigned, &jwt::flip_last(server.admin().jwt(server))] {
             let reply = Http::get(server.mounted("clients")).bearer(bearer).send();
             assert!([401, 403].contains(&reply.status), "{reply:?}");
-            let consent = Http::get(server.mounted(&format!("oauth-clients-authorization/{}", client.id))).bearer(bearer).send();
+            let consent = Http::get(server.mounted(&format!("oauth-clients-authorization/{}", client.id)))
+                .bearer(bearer)
+                .send();
             assert_eq!(consent.status, 401, "{consent:?}");
         }
     }
@@ -61,7 +74,10 @@ on_both! {
     fn k04_k06_jwks(server: &Server) {
         for path in [server.path("jwks_uri"), "/.well-known/jwks.json".to_owned()] {
             let reply = server.get(&path).ok();
-            assert!(reply.header("cache-control").is_some_and(|value| value.contains("max-age")), "{reply:?}");
+            assert!(
+                reply.header("cache-control").is_some_and(|value| value.contains("max-age")),
+                "{reply:?}"
+            );
             let keys = reply.json()["keys"].as_array().expect("keys").clone();
             let mut kids: Vec<&str> = keys.iter().map(|key| key["kid"].as_str().expect("kid")).collect();
             for key in &keys {

@@ -19,7 +19,10 @@ on_both! {
         assert!(challenge.starts_with("Bearer") && !challenge.contains("error="), "{challenge}");
         let bad = Http::get(server.mounted("clients")).bearer("x").send();
         is_oauth_error(&bad, 401, &["invalid_token"]);
-        assert!(bad.header("www-authenticate").is_some_and(|value| value.contains("error=\"invalid_token\"")), "{bad:?}");
+        assert!(
+            bad.header("www-authenticate").is_some_and(|value| value.contains("error=\"invalid_token\"")),
+            "{bad:?}"
+        );
         let weak = server.machine_token(&server.jwt_client(&[]), scope::FIND);
         let weak = Http::get(server.mounted("clients")).bearer(&weak).send();
         is_oauth_error(&weak, 403, &["insufficient_scope", "access_denied"]);

@@ -24,7 +24,10 @@ on_both! {
             let reply = server.get(&path);
             assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{path}: {reply:?}");
             assert_eq!(reply.header("referrer-policy"), Some("no-referrer"), "{path}: {reply:?}");
-            assert!(reply.header("server").is_none() && reply.header("x-powered-by").is_none(), "{path}: {reply:?}");
+            assert!(
+                reply.header("server").is_none() && reply.header("x-powered-by").is_none(),
+                "{path}: {reply:?}"
+            );
         }
     }
 
@@ -36,7 +39,11 @@ on_both! {
                 assert_eq!(reply.header("access-control-allow-origin"), Some("*"), "{path}: {reply:?}");
                 assert!(reply.header("access-control-allow-credentials").is_none(), "{path}: {reply:?}");
             }
-            for path in [server.path("token_endpoint"), server.path("authorization_endpoint"), "/auth/local".to_owned()] {
+            for path in [
+                server.path("token_endpoint"),
+                server.path("authorization_endpoint"),
+                "/auth/local".to_owned(),
+            ] {
                 for method in [reqwest::Method::POST, reqwest::Method::OPTIONS] {
                     let reply = Http::request(method, server.url(&path))
                         .header("Origin", origin)
@@ -65,8 +72,15 @@ on_both! {
     fn u04_no_variation(server: &Server) {
         for path in ["/docs", "/openapi.json"] {
             let plain = server.get(path);
-            let bent = Http::get(server.url(path)).header("X-Forwarded-Host", "evil.test").header("X-Forwarded-Prefix", "/evil").send();
-            assert_eq!((plain.status, plain.text().contains("evil")), (bent.status, bent.text().contains("evil")), "{path}");
+            let bent = Http::get(server.url(path))
+                .header("X-Forwarded-Host", "evil.test")
+                .header("X-Forwarded-Prefix", "/evil")
+                .send();
+            assert_eq!(
+                (plain.status, plain.text().contains("evil")),
+                (bent.status, bent.text().contains("evil")),
+                "{path}"
+            );
         }
     }
 }

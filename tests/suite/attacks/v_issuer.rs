@@ -18,13 +18,15 @@ on_both! {
     /// V1, V2: no header changes the issuer anywhere.
     fn v01_v02_the_issuer_is_configured(server: &Server) {
         let client = server.confidential_client(&[]);
-        let lie = |request: Http| LIES.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let lie =
+            |request: Http| LIES.iter().fold(request, |request, (name, value)| request.header(name, value));
         let metadata = lie(Http::get(server.url("/.well-known/oauth-authorization-server"))).send();
         assert_eq!(&metadata.json(), server.metadata());
         let body = Authorization::of(&client).scopes(&[scope::FIND]).pkce(&Pkce::s256());
-        let reply = lie(Http::post(server.mounted("oauth-authorization-codes/authorize")).bearer(server.admin().jwt(server)))
-            .json(body.body())
-            .send();
+        let reply = lie(Http::post(server.mounted("oauth-authorization-codes/authorize"))
+            .bearer(server.admin().jwt(server)))
+        .json(body.body())
+        .send();
         assert!(!reply.ok().text().contains("evil"));
         let assertion = client.assertion(server).sign();
         let form = [("grant_type", crate::harness::JWT_BEARER), ("assertion", &*assertion)];

@@ -6,14 +6,19 @@ on_both! {
     /// X1: bodies above 64 kB.
     fn x01_bodies(server: &Server) {
         for endpoint in ["token_endpoint", "introspection_endpoint", "revocation_endpoint"] {
-            let reply = Http::post(server.endpoint(endpoint)).raw_form(format!("token={}", "a".repeat(1 << 20))).try_send();
+            let reply = Http::post(server.endpoint(endpoint))
+                .raw_form(format!("token={}", "a".repeat(1 << 20)))
+                .try_send();
             // The server may close while the body is still on its way.
             if let Some(reply) = reply {
                 assert_eq!(reply.status, 413, "{endpoint}: {reply:?}");
             }
         }
         let claimed = format!("Host: {}\r\n", server.listen());
-        let head = format!("POST {} HTTP/1.1\r\n{claimed}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 99999999\r\n\r\n", server.path("token_endpoint"));
+        let head = format!(
+            "POST {} HTTP/1.1\r\n{claimed}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 99999999\r\n\r\n",
+            server.path("token_endpoint")
+        );
         assert_eq!(raw::status(&raw::exchange(server, head.as_bytes())), 413);
         assert!(server.lives());
     }
@@ -27,7 +32,10 @@ on_both! {
             (many.as_str(), "/healthz".to_owned(), [431, 400]),
             ("", format!("/healthz?{}", "a".repeat(20_000)), [414, 431]),
         ] {
-            let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\n{lines}Connection: close\r\n\r\n", server.listen());
+            let request = format!(
+                "GET {target} HTTP/1.1\r\nHost: {}\r\n{lines}Connection: close\r\n\r\n",
+                server.listen()
+            );
             let status = raw::status(&raw::exchange(server, request.as_bytes()));
             assert!(expected.contains(&status), "{status}, one of {expected:?} was expected");
         }

@@ -84,13 +84,21 @@ on_both! {
     fn y11_the_revision_is_named(server: &Server) {
         let revision = server.ready().to_string();
         let reply = server.manage(reqwest::Method::GET, "clients").send().ok();
-        let named = reply.headers.iter().any(|(_, value)| value.len() >= 12 && revision.contains(value.as_str()));
+        let named =
+            reply.headers.iter().any(|(_, value)| value.len() >= 12 && revision.contains(value.as_str()));
         assert!(named, "no header names the revision: {reply:?}");
     }
 
     /// Y12: names cannot break out of the policies that are made from them.
     fn y12_no_policy_injection(server: &Server) {
-        for name in ["a\"); permit(principal,action,resource); //", "${x}\n}", "\\\"", "User::\"admin\"", "\u{202e}", "-- '; DROP TABLE x"] {
+        for name in [
+            "a\"); permit(principal,action,resource); //",
+            "${x}\n}",
+            "\\\"",
+            "User::\"admin\"",
+            "\u{202e}",
+            "-- '; DROP TABLE x",
+        ] {
             let reply = server.try_client(&NewClient::confidential().with("name", name));
             assert!([201, 400].contains(&reply.status), "{name}: {reply:?}");
             for field in ["groups", "scopes"] {
@@ -99,16 +107,28 @@ on_both! {
             }
         }
         let client = server.jwt_client(&[scope::FIND]);
-        assert_eq!(server.present_for(&client.assertion(server).sign(), scope::DELETE).error(), "invalid_scope");
+        assert_eq!(
+            server.present_for(&client.assertion(server).sign(), scope::DELETE).error(),
+            "invalid_scope"
+        );
     }
 
     /// Y13, D20: documents of the folder are not written through the API unless they say so.
     fn y13_folder_documents_belong_to_git(server: &Server) {
-        let list = server.manage(reqwest::Method::GET, "clients").query(&[("pageSize", "100")]).send().ok().json();
-        let row = list["data"].as_array().expect("a list").iter().find(|row| row["clientId"] == policies::DELEGATE).cloned();
+        let list =
+            server.manage(reqwest::Method::GET, "clients").query(&[("pageSize", "100")]).send().ok().json();
+        let row = list["data"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .find(|row| row["clientId"] == policies::DELEGATE)
+            .cloned();
         let id = row.expect("file clients are listed")["documentId"].as_str().expect("documentId").to_owned();
         let path = format!("clients/{id}");
-        let reply = server.manage(reqwest::Method::PUT, &path).json(&json!({ "data": { "scopes": [scope::FIND] } })).send();
+        let reply = server
+            .manage(reqwest::Method::PUT, &path)
+            .json(&json!({ "data": { "scopes": [scope::FIND] } }))
+            .send();
         assert_eq!(reply.status, 409, "{reply:?}");
         assert!(reply.text().contains(policies::DELEGATE), "names the file: {reply:?}");
         assert_eq!(server.manage(reqwest::Method::DELETE, &path).send().status, 409);

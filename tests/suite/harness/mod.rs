@@ -96,3 +96,16 @@ pub fn eventually(what: &str, limit: std::time::Duration, mut ask: impl FnMut() 
 
 /// How soon a change of policy or a revocation is in force everywhere (design §6, attack row D24).
 pub const BOUND: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// The harness itself: PostgreSQL starts, takes databases and statements, and says so when it is left out.
+#[test]
+fn the_cluster_works_where_it_is_installed() {
+    let Some(cluster) = postgres::Cluster::shared() else { return };
+    let url = cluster.database(&unique("g"));
+    let name = url.rsplit('/').next().expect("a name");
+    assert_eq!(cluster.query(name, "SELECT 40 + 2"), ["42"]);
+    let (cable, through) = proxy::Cable::to(&url);
+    assert_ne!(through, url);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", cable.port())).is_ok());
+    assert!(cluster.dump(&url).contains("PostgreSQL database dump"));
+}

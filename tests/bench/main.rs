@@ -1,0 +1,54 @@
+//! The benchmark: `cargo bench --bench load [-- name …]`, figures per CPU-second of the server.
+//!
+//! The load generator runs beside the server on the same machine, so requests per second of wall time say little;
+//! what counts is what a second of the server's own processor time carries. Every measurement is one function of
+//! `measure`; `report` holds them against the targets. `--quick` takes a tenth of the load.
+
+mod floor;
+mod limits;
+mod load;
+mod measure;
+mod process;
+mod report;
+mod rows;
+mod setup;
+
+use report::Report;
+
+/// Every measurement by the name that the command line takes.
+type Measurement = fn(&setup::Bench, &mut Report);
+
+const ALL: [(&str, Measurement); 8] = [
+    ("floor", measure::floor),
+    ("limits", measure::limits),
+    ("tokens", measure::tokens),
+    ("introspection", measure::introspection),
+    ("start", measure::start_and_memory),
+    ("reload", measure::reload),
+    ("rows", measure::introspection_by_rows),
+    ("clients", measure::decision_by_clients),
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [flag, address] = arguments.as_slice()
+        && flag == "--floor"
+    {
+        return floor::serve(address);
+    }
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let wanted: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
+    if let Some(unknown) = wanted.iter().find(|name| !ALL.iter().any(|(known, _)| known == **name)) {
+        eprintln!("no measurement {unknown}; there are: {}", ALL.map(|(name, _)| name).join(" "));
+        std::process::exit(2);
+    }
+    let bench = setup::Bench::new(quick);
+    let mut report = Report::default();
+    for (name, measure) in ALL {
+        if wanted.is_empty() || wanted.iter().any(|wanted| *wanted == name) {
+            eprintln!("measuring {name} …");
+            measure(&bench, &mut report);
+        }
+    }
+    report.print();
+}
