@@ -154,7 +154,11 @@ fn tell(app: &App, done: &Reload) {
 /// One diagnostic per client that stands twice, or one that says why the database could not be asked.
 pub async fn accept(app: &App, snapshot: &Snapshot) -> Result<(), Vec<Diagnostic>> {
     let ids: Vec<String> = snapshot.clients().map(|client| client.id.as_str().to_owned()).collect();
-    let twice = app.store.database_ids(ids).await.map_err(|fault| vec![Diagnostic::file("database", fault.to_string())])?;
+    let twice = app
+        .store
+        .database_ids(ids)
+        .await
+        .map_err(|fault| vec![Diagnostic::file("database", fault.to_string())])?;
     if !twice.is_empty() {
         return Err(twice
             .iter()
@@ -167,5 +171,7 @@ pub async fn accept(app: &App, snapshot: &Snapshot) -> Result<(), Vec<Diagnostic
             })
             .collect());
     }
-    app.ensure_file_clients(snapshot).await.map_err(|fault| vec![Diagnostic::file("database", fault.to_string())])
+    app.ensure_file_clients(snapshot)
+        .await
+        .map_err(|fault| vec![Diagnostic::file("database", fault.to_string())])
 }

@@ -42,7 +42,9 @@ impl App {
 pub async fn rotate(config: &Config, store: &Store, now_ms: i64, overlap_ms: i64) -> Result<String, Fault> {
     let alg = algorithm(config.tokens.alg);
     if alg == Alg::HS256 {
-        return Err(Fault::Keys("HS256 signs with keys.hs256_secret_file; replace that file instead".to_owned()));
+        return Err(Fault::Keys(
+            "HS256 signs with keys.hs256_secret_file; replace that file instead".to_owned(),
+        ));
     }
     let active_from = now_ms + overlap_ms;
     let made = generate_off_thread(alg, active_from, now_ms).await?;

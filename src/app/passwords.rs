@@ -34,7 +34,11 @@ impl Passwords {
             .map_err(|e| Fault::Keys(format!("argon2 parameters: {e}")))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let nobody = hash_now(&argon2, &random_bytes()?, &random_bytes()?)?;
-        Ok(Self { argon2, places: Arc::new(Semaphore::new(settings.concurrent_hashes.max(1))), nobody: nobody.into() })
+        Ok(Self {
+            argon2,
+            places: Arc::new(Semaphore::new(settings.concurrent_hashes.max(1))),
+            nobody: nobody.into(),
+        })
     }
 
     /// Hashes a new password.
@@ -68,9 +72,14 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let _place =
-            self.places.acquire().await.map_err(|_| Fault::Keys("password hashing has stopped".to_owned()))?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| Fault::Keys("password hashing failed".to_owned()))?
+        let _place = self
+            .places
+            .acquire()
+            .await
+            .map_err(|_| Fault::Keys("password hashing has stopped".to_owned()))?;
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| Fault::Keys("password hashing failed".to_owned()))?
     }
 }
 

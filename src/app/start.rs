@@ -89,10 +89,7 @@ pub async fn open(
     Ok((app, first))
 }
 
-async fn first_start(
-    app: &Arc<App>,
-    admin_password_file: Option<PathBuf>,
-) -> Result<FirstStart, StartError> {
+async fn first_start(app: &Arc<App>, admin_password_file: Option<PathBuf>) -> Result<FirstStart, StartError> {
     let snapshot = app.policies.current();
     jobs::accept(app, &snapshot).await.map_err(|held| StartError::Policies(Box::new(LoadFailed(held))))?;
     let mut first = FirstStart::default();

@@ -163,12 +163,15 @@ fn row(state: &ClientState) -> Value {
 }
 
 fn show(format: Format, state: &ClientState, made: &Credentials) {
-    output::item(format, &[
-        ("documentId", json!(state.row.document_id)),
-        ("clientId", json!(state.client.id.as_str())),
-        ("name", json!(state.client.name)),
-        ("clientSecret", json!(made.secret.as_ref().map(|secret| secret.reveal()))),
-        ("publicKey", json!(made.public_key)),
-        ("privateKey", json!(made.private_key.as_ref().map(|key| &key.0))),
-    ]);
+    output::item(
+        format,
+        &[
+            ("documentId", json!(state.row.document_id)),
+            ("clientId", json!(state.client.id.as_str())),
+            ("name", json!(state.client.name)),
+            ("clientSecret", json!(made.secret.as_ref().map(|secret| secret.reveal()))),
+            ("publicKey", json!(made.public_key)),
+            ("privateKey", json!(made.private_key.as_ref().map(|key| &key.0))),
+        ],
+    );
 }

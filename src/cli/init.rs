@@ -24,7 +24,11 @@ pub fn init(dir: &Path) -> Result<(), Failure> {
     for name in ShippedConfig::iter() {
         written += write(&dir.join("config"), &name, ShippedConfig::get(&name))?;
     }
-    eprintln!("grantwood: wrote {written} files below {}; next: cd {} && grantwood serve", dir.display(), dir.display());
+    eprintln!(
+        "grantwood: wrote {written} files below {}; next: cd {} && grantwood serve",
+        dir.display(),
+        dir.display()
+    );
     Ok(())
 }
 

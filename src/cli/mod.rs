@@ -204,7 +204,8 @@ fn local_ask(app: &App) -> Ask {
 
 /// This machine's operator, by the name of the system's user.
 fn operator() -> Caller {
-    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "root".to_owned());
+    let name =
+        std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "root".to_owned());
     let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect();
     Caller::operator(&name)
 }

@@ -24,7 +24,9 @@ pub fn rows(format: Format, columns: &[&str], rows: &[Value]) {
     let widths: Vec<usize> = columns
         .iter()
         .enumerate()
-        .map(|(at, column)| cells.iter().map(|row| row[at].chars().count()).max().unwrap_or(0).max(column.len()))
+        .map(|(at, column)| {
+            cells.iter().map(|row| row[at].chars().count()).max().unwrap_or(0).max(column.len())
+        })
         .collect();
     let heads: Vec<String> = columns.iter().map(|column| column.to_uppercase()).collect();
     for row in std::iter::once(&heads).chain(&cells) {

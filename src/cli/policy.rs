@@ -39,7 +39,10 @@ pub fn policy(settings: &Settings, command: PolicyCommand) -> Result<(), Failure
             };
             let found: Vec<_> = snapshot.policies().filter(|one| wanted(&one.id, &one.source)).collect();
             if found.is_empty() {
-                return Err(Failure::Usage(format!("no policy has {:?} in its id or source", what.unwrap_or_default())));
+                return Err(Failure::Usage(format!(
+                    "no policy has {:?} in its id or source",
+                    what.unwrap_or_default()
+                )));
             }
             if format == Format::Json {
                 let rows: Vec<_> = found

@@ -77,11 +77,9 @@ pub async fn serve_on(
 
 /// SIGTERM and SIGINT stop gracefully; SIGHUP reads the policies anew.
 async fn wait_for_signals(app: Arc<App>, draining: Draining, stop: CancellationToken) {
-    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::hangup()),
-    ) else {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+    else {
         tracing::error!("signals cannot be received");
         return;
     };
@@ -104,9 +102,13 @@ async fn wait_for_signals(app: Arc<App>, draining: Draining, stop: CancellationT
 fn greet(app: &App, first: &FirstStart) {
     let url = app.public.issuer();
     let status = app.policies.status();
-    let revision = status.commit.as_deref().map_or(status.revision.as_str(), |commit| &commit[..commit.len().min(7)]);
+    let revision =
+        status.commit.as_deref().map_or(status.revision.as_str(), |commit| &commit[..commit.len().min(7)]);
     let program = std::env::args().next().unwrap_or_else(|| "grantwood".to_owned());
-    eprintln!("  grantwood {}   {url}   API docs {url}/docs   health {url}/readyz", env!("CARGO_PKG_VERSION"));
+    eprintln!(
+        "  grantwood {}   {url}   API docs {url}/docs   health {url}/readyz",
+        env!("CARGO_PKG_VERSION")
+    );
     eprintln!(
         "  database   {}   policies {} @ {revision} ({} policies, {} scopes, watching)",
         app.store.backend(),

@@ -80,12 +80,15 @@ async fn carry_out(app: &App, command: UserCommand) -> Result<(), Failure> {
         UserCommand::Create { username, email, roles, password_stdin, format } => {
             let password = read_password(password_stdin)?;
             let (row, made) = users::create(app, NewUser { username, email, roles, password }).await?;
-            output::item(format, &[
-                ("documentId", json!(row.id)),
-                ("username", json!(row.username)),
-                ("email", json!(row.email)),
-                ("password", json!(made)),
-            ]);
+            output::item(
+                format,
+                &[
+                    ("documentId", json!(row.id)),
+                    ("username", json!(row.username)),
+                    ("email", json!(row.email)),
+                    ("password", json!(made)),
+                ],
+            );
         }
         UserCommand::List { search, page, format } => {
             let found = users::list(app, search, Page { page, size: 100 }).await?;

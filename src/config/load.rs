@@ -64,7 +64,8 @@ pub fn load(sources: &Sources) -> Result<(Config, Origins), ConfigError> {
             None => Err("write --set key=value".to_owned()),
             Some((key, text)) => {
                 let path: Vec<String> = key.split('.').map(ToOwned::to_owned).collect();
-                set(&mut value, &known, &path, text).map(|()| _ = origins.insert(path.join("."), Origin::Flag))
+                set(&mut value, &known, &path, text)
+                    .map(|()| _ = origins.insert(path.join("."), Origin::Flag))
             }
         };
         if let Err(why) = result {

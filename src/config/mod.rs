@@ -41,7 +41,11 @@ impl PublicUrl {
     /// Checks a public URL: https, or http on a loopback address; no path, query or fragment (RFC 8414 §2).
     pub fn parse(text: &str, behind_proxy: bool) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|e| format!("public_url {text:?} is not a URL: {e}"))?;
-        if url.query().is_some() || url.fragment().is_some() || url.path() != "/" || !url.username().is_empty() {
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || url.path() != "/"
+            || !url.username().is_empty()
+        {
             return Err("public_url has no path, query, fragment or user name".to_owned());
         }
         let loopback = is_loopback(&url);
@@ -122,7 +126,10 @@ impl Config {
     pub fn listen_address(&self) -> Result<SocketAddr, ConfigError> {
         let text = self.listen.replacen("localhost:", "127.0.0.1:", 1);
         text.parse().map_err(|_| {
-            ConfigError(vec![format!("listen {:?} is not an address and port, such as 127.0.0.1:8080", self.listen)])
+            ConfigError(vec![format!(
+                "listen {:?} is not an address and port, such as 127.0.0.1:8080",
+                self.listen
+            )])
         })
     }
 
@@ -148,7 +155,8 @@ impl Config {
             problems.push("clients.rsa_bits may be 2048 to 4096".to_owned());
         }
         if self.tokens.alg == TokenAlg::HS256 && self.keys.hs256_secret_file.is_none() {
-            problems.push("tokens.alg HS256 needs keys.hs256_secret_file, a file of 32 bytes or more".to_owned());
+            problems
+                .push("tokens.alg HS256 needs keys.hs256_secret_file, a file of 32 bytes or more".to_owned());
         }
         for proxy in &self.server.trusted_proxies {
             if let Err(why) = check_proxy(proxy) {
@@ -157,7 +165,9 @@ impl Config {
         }
         for origin in &self.cors.consent_origins {
             if !is_origin(origin) {
-                problems.push(format!("cors.consent_origins: {origin:?} is not an origin, such as https://app.example"));
+                problems.push(format!(
+                    "cors.consent_origins: {origin:?} is not an origin, such as https://app.example"
+                ));
             }
         }
         if let Some(uri) = &self.clients.default_redirect_uri
@@ -186,7 +196,9 @@ fn check_proxy(text: &str) -> Result<(), String> {
 
 fn is_origin(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == text && url.has_host()
+        matches!(url.scheme(), "https" | "http")
+            && url.origin().ascii_serialization() == text
+            && url.has_host()
     })
 }
 
@@ -196,10 +208,14 @@ mod tests {
 
     #[test]
     fn public_url_is_an_issuer() {
-        for good in ["https://as.example", "http://127.0.0.1:8080", "http://localhost:1", "https://as.example/"] {
+        for good in
+            ["https://as.example", "http://127.0.0.1:8080", "http://localhost:1", "https://as.example/"]
+        {
             assert!(PublicUrl::parse(good, false).is_ok(), "{good}");
         }
-        for bad in ["http://as.example", "https://as.example/x", "https://as.example?x", "ftp://as.example", "as"] {
+        for bad in
+            ["http://as.example", "https://as.example/x", "https://as.example?x", "ftp://as.example", "as"]
+        {
             assert!(PublicUrl::parse(bad, false).is_err(), "{bad}");
         }
         assert_eq!(PublicUrl::parse("https://as.example/", false).unwrap().issuer(), "https://as.example");

@@ -244,7 +244,13 @@ pub struct Users {
 
 impl Default for Users {
     fn default() -> Self {
-        Self { token_ttl: Seconds(3_600), argon2_kib: 19_456, argon2_passes: 2, concurrent_hashes: 2, first_admin_roles: vec!["administrator".to_owned()] }
+        Self {
+            token_ttl: Seconds(3_600),
+            argon2_kib: 19_456,
+            argon2_passes: 2,
+            concurrent_hashes: 2,
+            first_admin_roles: vec!["administrator".to_owned()],
+        }
     }
 }
 

@@ -114,8 +114,8 @@ pub async fn target(
         Some(requested) => (client.client.redirect_target(requested), true),
         None => (client.client.sole_redirect(), false),
     };
-    let redirect =
-        redirect.ok_or_else(|| Reject::Invalid("redirect_uri", "is not one that the client registered".into()))?;
+    let redirect = redirect
+        .ok_or_else(|| Reject::Invalid("redirect_uri", "is not one that the client registered".into()))?;
     Ok(Target { client, redirect, explicit })
 }
 
@@ -203,16 +203,15 @@ fn prompt(text: Option<&str>) -> Result<Prompt, Reject> {
 }
 
 fn max_age(text: Option<&str>) -> Result<Option<u64>, Reject> {
-    text.map(|text| {
-        text.parse().map_err(|_| Reject::Invalid("max_age", "is a number of seconds".into()))
-    })
-    .transpose()
+    text.map(|text| text.parse().map_err(|_| Reject::Invalid("max_age", "is a number of seconds".into())))
+        .transpose()
 }
 
 /// The answer that carries an error to the client, with `state` and `iss` (RFC 6749 §4.1.2.1, RFC 9207 §2).
 pub fn error_redirect(app: &App, redirect: &RedirectTarget, state: Option<&str>, reject: &Reject) -> String {
     let wire = reject.wire();
-    let mut parameters = vec![("error", wire.error.as_ref()), ("error_description", wire.description.as_ref())];
+    let mut parameters =
+        vec![("error", wire.error.as_ref()), ("error_description", wire.description.as_ref())];
     if let Some(state) = state {
         parameters.push(("state", state));
     }

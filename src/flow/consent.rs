@@ -93,8 +93,10 @@ pub async fn data(
 fn detail(snapshot: &Snapshot, scope: Scope, decision: &Decision, granted: &[Scope]) -> ScopeDetail {
     let catalog = snapshot.catalog();
     let action = catalog.action(&scope);
-    let (title, sensitive) =
-        action.map_or_else(|| (scope.as_str().to_owned(), false), |action| (action.title.clone(), action.sensitive));
+    let (title, sensitive) = action.map_or_else(
+        || (scope.as_str().to_owned(), false),
+        |action| (action.title.clone(), action.sensitive),
+    );
     let group = catalog
         .content_type(scope.content_type())
         .map_or_else(|| scope.content_type().to_owned(), |content_type| content_type.title.clone());

@@ -47,7 +47,8 @@ pub async fn update(
         let entries = before.clone();
         let worker = Arc::clone(app);
         // The set as a whole was refused: the file goes back to what is in force.
-        let _ = tokio::task::spawn_blocking(move || write_global(&worker.config.policies.path, &entries)).await;
+        let _ =
+            tokio::task::spawn_blocking(move || write_global(&worker.config.policies.path, &entries)).await;
         return Err(Reject::Conflict("the policy folder holds an error; see /readyz".into()).into());
     }
     let detail = serde_json::json!({ "before": before, "after": scopes });

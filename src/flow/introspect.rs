@@ -1,8 +1,8 @@
 //! Token introspection (RFC 7662): what the token carries now, for callers that it concerns.
 
+use super::Ask;
 use super::authenticate::{self, ClientCredentials};
 use super::live::{LiveToken, live};
-use super::Ask;
 use crate::app::App;
 use crate::app::clients::ClientState;
 use crate::oauth::reject::{Reject, Stop};

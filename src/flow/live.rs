@@ -77,7 +77,9 @@ pub async fn revived(
         return Ok(None);
     }
     let Some(id) = ClientId::parse(&row.client_id) else { return Ok(None) };
-    let Some(client) = app.client(snapshot, &id).await?.filter(|client| client.active) else { return Ok(None) };
+    let Some(client) = app.client(snapshot, &id).await?.filter(|client| client.active) else {
+        return Ok(None);
+    };
     let user = match &row.user_id {
         None => None,
         Some(id) => match app.user(id).await? {
@@ -115,7 +117,8 @@ fn permitted_now(
     let facts: GrantFacts = serde_json::from_str(&row.facts).map_err(|_| unreadable("facts"))?;
     let scopes = scope::parse_list(&row.scopes).map_err(|_| unreadable("scopes"))?;
     let grant = GrantType::parse(&row.grant_type).ok_or_else(|| unreadable("grant type"))?;
-    let question = GrantQuestion { client: &client.client, active: client.active, grant, user, facts: &facts };
+    let question =
+        GrantQuestion { client: &client.client, active: client.active, grant, user, facts: &facts };
     Ok(snapshot.still_permitted(&question, &scopes))
 }
 

@@ -1,7 +1,7 @@
 //! Token revocation (RFC 7009).
 
-use super::authenticate::{self, ClientCredentials};
 use super::Ask;
+use super::authenticate::{self, ClientCredentials};
 use super::live;
 use crate::app::App;
 use crate::oauth::client::ClientType;

@@ -28,11 +28,7 @@ pub struct ScopeEntry {
 ///
 /// # Errors
 /// Missing permission, or a fault.
-pub fn list(
-    app: &App,
-    ask: &Ask,
-    caller: &Caller,
-) -> Result<BTreeMap<String, Vec<ScopeEntry>>, Stop> {
+pub fn list(app: &App, ask: &Ask, caller: &Caller) -> Result<BTreeMap<String, Vec<ScopeEntry>>, Stop> {
     let snapshot = app.policies.current();
     caller::permitted(ask, &snapshot, caller, admin::SCOPE_READ, AdminResource::Server)?;
     let global = snapshot.global();

@@ -1,16 +1,15 @@
 //! `access-tokens`: what was issued, and its end.
 
-
 use poem::Request;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 
-use super::routes::{Served, Tags};
 use super::caller::Bearer;
 use super::clients::caller;
 use super::json::StrictJson;
 use super::listing::{ListBody, ListQuery, list, timestamp};
 use super::problem::ManagementError;
+use super::routes::{Served, Tags};
 use super::token::{JtiBody, RevokedBody};
 use crate::flow::access_tokens;
 use crate::oauth::grant::GrantType;

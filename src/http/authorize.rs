@@ -302,7 +302,10 @@ fn error_page(pages: &Pages, ask: &Ask, stop: &Stop) -> Response {
         }
         Stop::Fault(fault) => {
             tracing::error!(event = "fault", request_id = %ask.request_id, %fault);
-            (StatusCode::SERVICE_UNAVAILABLE, "The server cannot answer now; try again in a moment.".to_owned())
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server cannot answer now; try again in a moment.".to_owned(),
+            )
         }
     };
     let page = ErrorPage { message, request_id: ask.request_id.as_ref().to_owned() };

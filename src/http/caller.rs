@@ -6,9 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use poem::http::header;
 use poem::{Request, RequestBody};
-use poem_openapi::registry::{
-    MetaOAuthFlow, MetaOAuthFlows, MetaOAuthScope, MetaSecurityScheme, Registry,
-};
+use poem_openapi::registry::{MetaOAuthFlow, MetaOAuthFlows, MetaOAuthScope, MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::address::client_ip;
@@ -144,7 +142,9 @@ macro_rules! documented {
     };
 }
 
-documented!(ClientBasic, ["client_secret_basic"], true, register_basic, |request| ClientBasic(basic(request)));
+documented!(ClientBasic, ["client_secret_basic"], true, register_basic, |request| ClientBasic(basic(
+    request
+)));
 documented!(Bearer, ["oauth2", "user_token"], false, register_bearer, bearer);
 documented!(
     EitherCaller,
@@ -214,7 +214,9 @@ mod tests {
 
     #[test]
     fn a14_f4_what_is_no_basic_is_unreadable() {
-        for bad in ["Basic  YTpi", "Basic\tYTpi", "Basic !!!", "Basic YQ==", "Basic OmI=", "Bearer x", "Basic"] {
+        for bad in
+            ["Basic  YTpi", "Basic\tYTpi", "Basic !!!", "Basic YQ==", "Basic OmI=", "Bearer x", "Basic"]
+        {
             assert_eq!(basic(&with(bad)), Basic::Unreadable, "{bad}");
         }
         assert_eq!(basic(&Request::builder().finish()), Basic::Absent);

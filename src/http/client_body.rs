@@ -145,8 +145,9 @@ pub(super) fn names(field: &'static str, values: Option<Vec<Value>>) -> Result<O
 
 fn grants(names: Vec<String>) -> Result<Vec<GrantType>, Reject> {
     let known = |name: &String| {
-        GrantType::parse(name)
-            .ok_or_else(|| Reject::Field("grantTypes", "holds a grant type that this server does not know".to_owned()))
+        GrantType::parse(name).ok_or_else(|| {
+            Reject::Field("grantTypes", "holds a grant type that this server does not know".to_owned())
+        })
     };
     names.iter().map(known).collect()
 }

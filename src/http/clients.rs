@@ -1,17 +1,16 @@
 //! `clients`, `clients-rotate`, `clients-keypair`: the management of clients.
 
-
 use poem::Request;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::routes::{Served, Tags};
 use super::caller::{self, Bearer};
 use super::client_body::{ClientBody, ClientData};
 use super::json::StrictJson;
 use super::listing::{ItemBody, ListBody, ListQuery, list};
 use super::problem::ManagementError;
+use super::routes::{Served, Tags};
 use crate::app::App;
 use crate::flow::caller::{self as flow_caller, Caller};
 use crate::flow::{Ask, clients};
@@ -190,8 +189,7 @@ impl ClientsApi {
         document_id: Path<String>,
     ) -> Result<Json<ItemBody<ClientBody>>, ManagementError> {
         let (ask, who) = self.caller(request, &bearer).await?;
-        let (state, credentials) =
-            clients::regenerate_keypair(&self.app, &ask, &who, &document_id.0).await?;
+        let (state, credentials) = clients::regenerate_keypair(&self.app, &ask, &who, &document_id.0).await?;
         Ok(Json(ItemBody { data: ClientBody::of(&self.app, &state).with(&credentials) }))
     }
 }
@@ -211,4 +209,3 @@ fn boolean(text: Option<String>) -> Result<Option<bool>, Reject> {
         Some(_) => Err(Reject::Field("active", "is true or false".to_owned())),
     }
 }
-

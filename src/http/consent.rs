@@ -1,17 +1,16 @@
 //! The consent API for custom pages, and the consents that a user may see and withdraw.
 
-
 use poem::Request;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
-use super::routes::{Served, Tags};
 use super::caller::{self, UserBearer};
 use super::json::StrictJson;
 use super::listing::{ListBody, ListQuery, list, timestamp};
 use super::problem::{BearerError, ManagementError};
+use super::routes::{Served, Tags};
 use crate::flow::authorize::{self, AuthorizationRequest, AuthorizeParams};
 use crate::flow::caller as flow_caller;
 use crate::flow::consent::{self, Choice, ConsentData};
@@ -137,7 +136,11 @@ pub struct RedirectBody {
 
 impl Example for RedirectBody {
     fn example() -> Self {
-        Self { redirect_uri: "http://127.0.0.1/callback?code=gwc_4d1s&state=af0&iss=http%3A%2F%2F127.0.0.1%3A8080".to_owned() }
+        Self {
+            redirect_uri:
+                "http://127.0.0.1/callback?code=gwc_4d1s&state=af0&iss=http%3A%2F%2F127.0.0.1%3A8080"
+                    .to_owned(),
+        }
     }
 }
 

@@ -126,7 +126,11 @@ fn number(text: Option<String>, default: u32) -> Result<u32, Reject> {
 }
 
 /// The envelope of a page.
-pub fn list<T: Type + ParseFromJSON + ToJSON + Send + Sync>(data: Vec<T>, page: Page, total: i64) -> ListBody<T> {
+pub fn list<T: Type + ParseFromJSON + ToJSON + Send + Sync>(
+    data: Vec<T>,
+    page: Page,
+    total: i64,
+) -> ListBody<T> {
     let (number, size) = (i64::from(page.page), i64::from(page.size));
     let page_count = if total == 0 { 0 } else { (total + size - 1) / size };
     let pagination = Pagination { page: number, page_size: size, page_count, total };

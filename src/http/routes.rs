@@ -144,7 +144,10 @@ fn add_authorize(document: &mut Value) {
 ///
 /// # Errors
 /// [`Fault`] if a template cannot be parsed or a setting cannot be used.
-pub fn routes(app: &Arc<App>, draining: &Draining) -> Result<impl Endpoint<Output = Response> + 'static, Fault> {
+pub fn routes(
+    app: &Arc<App>,
+    draining: &Draining,
+) -> Result<impl Endpoint<Output = Response> + 'static, Fault> {
     let document = document();
     let parsed: Value = serde_json::from_str(&document).unwrap_or_default();
     let pages = Pages::new()?;

@@ -9,12 +9,12 @@ use poem_openapi::types::Example;
 use poem_openapi::{Object, OpenApi};
 use serde_json::Value;
 
-use super::routes::{Served, Tags};
 use super::caller::Bearer;
 use super::clients::caller;
 use super::json::StrictJson;
 use super::listing::ItemBody;
 use super::problem::ManagementError;
+use super::routes::{Served, Tags};
 use crate::flow::scopes::GlobalSettings;
 use crate::flow::{global_settings, scopes};
 use crate::oauth::reject::Reject;

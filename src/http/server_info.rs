@@ -1,6 +1,5 @@
 //! Metadata, public keys, health and metrics: what anybody may read about the server.
 
-
 use std::sync::Arc;
 
 use poem::http::{StatusCode, header};
@@ -10,11 +9,11 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde_json::{Value, json};
 
-use super::routes::{Served, Tags};
 use super::caller::Bearer;
 use super::clients::caller;
 use super::listing::{ItemBody, timestamp};
 use super::problem::ManagementError;
+use super::routes::{Served, Tags};
 use crate::app::App;
 use crate::flow::{keys, metadata};
 
@@ -152,8 +151,5 @@ pub fn style() -> Response {
 }
 
 fn json_response(status: StatusCode, body: &Value) -> Response {
-    Response::builder()
-        .status(status)
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(body.to_string())
+    Response::builder().status(status).header(header::CONTENT_TYPE, "application/json").body(body.to_string())
 }

@@ -1,15 +1,14 @@
 //! `POST /auth/local`: a user token for custom pages and for the management API.
 
-
 use poem::Request;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{Object, OpenApi};
 
-use super::routes::{Served, Tags};
 use super::caller;
 use super::json::StrictJson;
 use super::problem::ManagementError;
+use super::routes::{Served, Tags};
 use crate::flow::sign_in;
 
 /// Sign-in with a password.

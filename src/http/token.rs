@@ -1,18 +1,17 @@
 //! `POST token`, `POST introspect`, `POST revoke`: the protocol's own endpoints.
 
-
 use poem::Request;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{ApiRequest, ApiResponse, Object, OpenApi};
 use serde_json::{Value, json};
 
-use super::routes::{Served, Tags};
 use super::caller::{self, ClientBasic, EitherCaller};
 use super::form::{FromPairs, OAuthForm};
 use super::json::StrictJson;
 use super::pairs::Pairs;
 use super::problem::OAuthError;
+use super::routes::{Served, Tags};
 use crate::flow::access_tokens;
 use crate::flow::authenticate::{Basic, ClientCredentials};
 use crate::flow::caller as flow_caller;

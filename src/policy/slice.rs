@@ -31,7 +31,8 @@ pub enum Type {
 
 impl Type {
     /// Every type.
-    pub const ALL: [Self; 6] = [Self::Client, Self::User, Self::Operator, Self::Scope, Self::Server, Self::Content];
+    pub const ALL: [Self; 6] =
+        [Self::Client, Self::User, Self::Operator, Self::Scope, Self::Server, Self::Content];
 
     /// Its name in the schema.
     pub fn name(self) -> &'static str {

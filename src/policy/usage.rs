@@ -97,7 +97,8 @@ impl Snapshot {
             }
             Actor::Operator(name) => {
                 let uid = uid(&names.operator, name);
-                entities.push(cedar_policy::Entity::new_no_attrs(uid.clone(), std::collections::HashSet::new()));
+                entities
+                    .push(cedar_policy::Entity::new_no_attrs(uid.clone(), std::collections::HashSet::new()));
                 (uid, Type::Operator, Default::default(), None)
             }
             Actor::Client(client, active) => {

@@ -142,7 +142,9 @@ pub async fn regenerate_keypair(
         return Err(Reject::Conflict("a public client has no key".into()).into());
     }
     if !state.client.keys.is_empty() {
-        return Err(Reject::Conflict("the client's keys stand in its document; change them there".into()).into());
+        return Err(
+            Reject::Conflict("the client's keys stand in its document; change them there".into()).into()
+        );
     }
     let pair = new_keypair(app).await?;
     let change = ClientChange {

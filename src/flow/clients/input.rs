@@ -52,7 +52,8 @@ impl ClientInput {
     /// Whether nothing but activation is asked for, which works for clients of the folder too.
     pub(super) fn only_activity(&self) -> bool {
         let Self { active: _, name, client_type, scopes, redirect_uris, grant_types, user, .. } = self;
-        let described = name.is_some() || client_type.is_some() || scopes.is_some() || redirect_uris.is_some();
+        let described =
+            name.is_some() || client_type.is_some() || scopes.is_some() || redirect_uris.is_some();
         let registered = grant_types.is_some() || user.is_some() || self.meta.is_some();
         let keyed = self.public_key.is_some() || self.jwks.is_some() || self.auth.is_some();
         let ruled = self.pkce.is_some() || self.assertion_style.is_some() || self.require_secret.is_some();
@@ -86,7 +87,11 @@ impl ClientInput {
     }
 
     /// A document with what the request says changed in it.
-    pub(super) async fn changed(&self, app: &App, mut document: ClientDocument) -> Result<ClientDocument, Stop> {
+    pub(super) async fn changed(
+        &self,
+        app: &App,
+        mut document: ClientDocument,
+    ) -> Result<ClientDocument, Stop> {
         if self.client_type.is_some_and(|kind| kind != document.kind) {
             return Err(missing("clientType", "cannot change; make a new client").into());
         }
@@ -132,7 +137,10 @@ fn missing(name: &'static str, why: &str) -> Reject {
 
 /// A name that cannot deceive: no control characters, no change of writing direction (attack row W2).
 fn checked_name(text: &str) -> Result<String, Reject> {
-    let deceives = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{ffff}');
+    let deceives = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{ffff}')
+    };
     let text = text.trim();
     if text.is_empty() || text.chars().count() > 100 || text.chars().any(deceives) {
         return Err(missing("name", "has 1 to 100 visible characters"));

@@ -210,8 +210,7 @@ pub async fn update(
     let snapshot = app.policies.current();
     let (state, permit) = permitted(app, ask, &snapshot, caller, admin::CLIENT_UPDATE, name).await?;
     let before = document_of(&snapshot, &state)?;
-    let mut change =
-        ClientChange { active: input.active, updated_at: ask.now_ms, ..ClientChange::default() };
+    let mut change = ClientChange { active: input.active, updated_at: ask.now_ms, ..ClientChange::default() };
     if !input.only_activity() {
         let managed_here = !state.is_file() || before.managed_by.is_some();
         if !managed_here {
@@ -287,6 +286,7 @@ pub(super) fn unwritten(error: WriteError) -> Stop {
 }
 
 fn git_manages(snapshot: &Snapshot, state: &ClientState) -> Stop {
-    let file = snapshot.client_document(&state.client.id).map_or_else(String::new, |(_, file)| file.to_owned());
+    let file =
+        snapshot.client_document(&state.client.id).map_or_else(String::new, |(_, file)| file.to_owned());
     Reject::Conflict(format!("git manages this client; edit {file}").into()).into()
 }

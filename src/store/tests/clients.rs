@@ -141,6 +141,7 @@ on_each! {
         let filter = ClientFilter {
             ids: Some(vec!["a".into(), "c".into()]), active: Some(true), kind: Some("CONFIDENTIAL".into()),
             origin: Some(ORIGIN_DATABASE.into()), owner: Some("Ann".into()), search: None,
+            files: None,
         };
         assert_eq!(list(filter, "lastUsedAt").await, "a");
         assert_eq!(list(ClientFilter { ids: Some(vec![]), ..ClientFilter::default() }, "name").await, "");
