@@ -57,7 +57,7 @@ pub async fn open(
     let clock = Clock::start();
     let public = config.public_url().map_err(StartError::Config)?;
     private_folder(&config.data_dir).map_err(StartError::Fault)?;
-    let policies = Engine::open(policy_options(&config, public.issuer()))
+    let policies = Engine::open_with(policy_options(&config, public.issuer()), clock.now_ms(), &|_| Ok(()))
         .map_err(|failed| StartError::Policies(Box::new(failed)))?;
     let store = open_store(&config).await?;
     keys::ensure_first(&config, &store, clock.now_ms()).await.map_err(StartError::Fault)?;

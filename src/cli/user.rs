@@ -54,6 +54,11 @@ pub enum UserCommand {
         /// Name, address or id.
         user: String,
     },
+    /// Delete a user: sessions, consents and tokens end at once.
+    Delete {
+        /// Name, address or id.
+        user: String,
+    },
     /// Set a new password; sessions and user tokens end at once.
     ResetPassword {
         /// Name, address or id.
@@ -102,6 +107,10 @@ async fn carry_out(app: &App, command: UserCommand) -> Result<(), Failure> {
         UserCommand::Unblock { user } => {
             let row = users::set_blocked(app, &ask, &user, false).await?;
             eprintln!("grantwood: {} may sign in again", row.username);
+        }
+        UserCommand::Delete { user } => {
+            let row = users::delete(app, &ask, &user).await?;
+            eprintln!("grantwood: {} is deleted", row.username);
         }
         UserCommand::ResetPassword { user, password_stdin } => {
             let password = read_password(password_stdin)?;

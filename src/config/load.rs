@@ -98,14 +98,24 @@ fn read_file(path: &Path, origins: &mut Origins) -> Result<Value, ConfigError> {
     }
     // A snippet in the error could show a secret of a neighbouring line.
     let options = serde_yaml::options! { with_snippet: false };
-    let _typed: Config = serde_yaml::from_str_with_options(&text, options.clone())
-        .map_err(|e| ConfigError(vec![format!("{shown}: {}", described(&e.to_string()))]))?;
+    let _typed: Config = serde_yaml::from_str_with_options(&text, options.clone()).map_err(|e| {
+        ConfigError(vec![format!("{shown}: {}{}", key_at(&text, &e), described(&e.to_string()))])
+    })?;
     let value: Value = serde_yaml::from_str_with_options(&text, options)
         .map_err(|e| ConfigError(vec![format!("{shown}: {e}")]))?;
     note_origins(&value, &mut Vec::new(), &mut |key| {
         origins.insert(key, Origin::File(path.to_owned()));
     });
     Ok(value)
+}
+
+/// The key on the line of an error; never its value, which could be a secret.
+fn key_at(text: &str, error: &serde_yaml::Error) -> String {
+    let line = error.location().and_then(|at| text.lines().nth((at.line() as usize).saturating_sub(1)));
+    line.and_then(|line| line.split_once(':'))
+        .map(|(key, _)| key.trim())
+        .filter(|key| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+        .map_or_else(String::new, |key| format!("{key}: "))
 }
 
 /// Adds "did you mean" to an unknown key.

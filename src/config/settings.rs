@@ -95,7 +95,7 @@ pub struct Policies {
     pub path: PathBuf,
     /// Where clients go that are made through the API or pages.
     pub admin_writes: AdminWrites,
-    /// Whether the policy tests must pass before a set comes into force.
+    /// Whether the policy tests must pass before a set comes into force. `check` always runs them.
     pub run_tests: bool,
     /// Whether a folder without clients, roles and rules may start.
     pub allow_empty: bool,
@@ -106,7 +106,7 @@ impl Default for Policies {
         Self {
             path: PathBuf::from("policies"),
             admin_writes: AdminWrites::Database,
-            run_tests: true,
+            run_tests: false,
             allow_empty: false,
         }
     }

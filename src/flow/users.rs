@@ -93,6 +93,17 @@ pub async fn reset_password(
     Ok(made)
 }
 
+/// Deletes a user: sessions, consents and tokens end at once.
+///
+/// # Errors
+/// [`Reject::NotFound`], or a fault.
+pub async fn delete(app: &App, ask: &Ask, name: &str) -> Result<UserRow, Stop> {
+    let row = named(app, name).await?;
+    app.store.delete_user(&row.id, ask.now_ms).await?;
+    app.freshness.users_changed();
+    Ok(row)
+}
+
 /// The row of a user by id or sign-in name.
 ///
 /// # Errors

@@ -5,7 +5,6 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 
 use super::caller::Bearer;
-use super::clients::caller;
 use super::json::StrictJson;
 use super::listing::{ListBody, ListQuery, list, timestamp};
 use super::problem::ManagementError;
@@ -90,7 +89,7 @@ impl AccessTokensApi {
         request: &Request,
         bearer: Bearer,
     ) -> Result<Json<ListBody<AccessTokenBody>>, ManagementError> {
-        let (ask, who) = caller(&self.app, request, &bearer).await?;
+        let (ask, who) = bearer.parts();
         let mut query = ListQuery::of(request)?;
         let (page, sort) = (query.page()?, query.sort(TokenSort::parse)?);
         let filter = TokenFilter {
@@ -112,12 +111,11 @@ impl AccessTokensApi {
     #[oai(path = "/access-tokens/revoke", method = "post", operation_id = "revokeAccessToken")]
     async fn revoke(
         &self,
-        request: &Request,
         bearer: Bearer,
         body: StrictJson<JtiBody>,
     ) -> Result<Json<RevokedBody>, ManagementError> {
-        let (ask, who) = caller(&self.app, request, &bearer).await?;
-        let revoked = access_tokens::revoke(&self.app, &ask, &who, &body.0.jti).await?;
+        let (ask, who) = bearer.parts();
+        let revoked = access_tokens::revoke(&self.app, &ask, &who, &body.0.jti.0).await?;
         Ok(Json(RevokedBody { revoked }))
     }
 }

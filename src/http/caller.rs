@@ -10,11 +10,15 @@ use poem_openapi::registry::{MetaOAuthFlow, MetaOAuthFlows, MetaOAuthScope, Meta
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::address::client_ip;
-use super::guard::RequestId;
+use super::guard::{MANAGEMENT, RequestId};
+use super::path::below;
+use super::problem::Problem;
 use crate::app::App;
 use crate::flow::Ask;
 use crate::flow::authenticate::Basic;
-use crate::oauth::reject::{Reject, Stop};
+use crate::flow::caller::{self as flow_caller, Caller};
+use crate::flow::consent::SignedIn;
+use crate::oauth::reject::{Fault, Reject, Stop};
 use crate::policy::admin;
 
 /// The circumstances of a request.
@@ -30,15 +34,21 @@ pub fn ask(app: &App, request: &Request) -> Ask {
 #[derive(Clone, Debug)]
 pub struct ClientBasic(pub Basic);
 
-/// The `Authorization` header as a bearer token (RFC 6750 §2.1). A token in the query is never looked at.
+/// Who calls a management endpoint. Known before a body is looked at, so that a stranger learns nothing
+/// from what is wrong with it.
 #[derive(Clone, Debug)]
-pub struct Bearer(BearerHeader);
+pub struct Bearer {
+    ask: Ask,
+    caller: Caller,
+}
 
+/// A user who signed in with `/auth/local`; an access token will not do.
 #[derive(Clone, Debug)]
-enum BearerHeader {
-    Absent,
-    Unreadable,
-    Token(String),
+pub struct UserBearer {
+    /// The circumstances.
+    pub ask: Ask,
+    /// Who.
+    pub signed_in: SignedIn,
 }
 
 /// A client or an administrator: the `Authorization` header read both ways.
@@ -47,33 +57,77 @@ pub struct EitherCaller {
     /// As a client's credentials.
     pub basic: Basic,
     /// As a bearer token.
-    pub bearer: Bearer,
+    pub bearer: BearerHeader,
 }
 
-/// A bearer token that must be a user's own, of `/auth/local`.
+/// The `Authorization` header as a bearer token (RFC 6750 §2.1). A token in the query is never looked at.
 #[derive(Clone, Debug)]
-pub struct UserBearer(pub Bearer);
+pub enum BearerHeader {
+    /// There is no header.
+    Absent,
+    /// There is one that is no bearer token.
+    Unreadable,
+    /// The token.
+    Token(String),
+}
 
-impl Bearer {
+impl BearerHeader {
     /// The token, if there is one.
     ///
     /// # Errors
     /// [`Reject::TokenInvalid`] for a header that is no bearer token.
     pub fn token(&self) -> Result<Option<&str>, Stop> {
-        match &self.0 {
-            BearerHeader::Absent => Ok(None),
-            BearerHeader::Unreadable => Err(Reject::TokenInvalid.into()),
-            BearerHeader::Token(token) => Ok(Some(token)),
+        match self {
+            Self::Absent => Ok(None),
+            Self::Unreadable => Err(Reject::TokenInvalid.into()),
+            Self::Token(token) => Ok(Some(token)),
+        }
+    }
+
+    fn of(request: &Request) -> Self {
+        match credentials(request, "bearer") {
+            None => Self::Absent,
+            Some(Err(())) => Self::Unreadable,
+            Some(Ok(token)) => Self::Token(token.to_owned()),
         }
     }
 }
 
-fn bearer(request: &Request) -> Bearer {
-    Bearer(match credentials(request, "bearer") {
-        None => BearerHeader::Absent,
-        Some(Err(())) => BearerHeader::Unreadable,
-        Some(Ok(token)) => BearerHeader::Token(token.to_owned()),
-    })
+impl Bearer {
+    /// The circumstances and the caller.
+    pub fn parts(self) -> (Ask, Caller) {
+        (self.ask, self.caller)
+    }
+
+    async fn of(request: &Request) -> Result<Self, Stop> {
+        let app = served(request)?;
+        let ask = ask(app, request);
+        let header = BearerHeader::of(request);
+        let caller = flow_caller::bearer(app, &ask, &app.policies.current(), header.token()?).await?;
+        Ok(Self { ask, caller })
+    }
+}
+
+impl UserBearer {
+    async fn of(request: &Request) -> Result<Self, Stop> {
+        let app = served(request)?;
+        let ask = ask(app, request);
+        let header = BearerHeader::of(request);
+        let signed_in = flow_caller::user_token(app, &ask, header.token()?).await?;
+        Ok(Self { ask, signed_in })
+    }
+}
+
+/// The server, as the routes share it.
+fn served(request: &Request) -> Result<&Arc<App>, Stop> {
+    let gone = || Fault::Inconsistent("a route without its server".to_owned());
+    Ok(request.data::<Arc<App>>().ok_or_else(gone)?)
+}
+
+/// A refusal before any endpoint: an envelope below management paths, RFC 6750 elsewhere.
+fn told(request: &Request, stop: Stop) -> poem::Error {
+    let envelope = MANAGEMENT.iter().any(|prefix| below(request.uri().path(), prefix));
+    if envelope { Problem::envelope(stop) } else { Problem::bearer(stop, None) }.into()
 }
 
 /// The part after the scheme: exactly one space between, nothing else that is white (attack row A14).
@@ -108,10 +162,9 @@ fn form_decoded(text: &str) -> Option<String> {
     (!decoded.chars().any(char::is_control)).then(|| decoded.into_owned())
 }
 
-/// Implements an extractor that documents a security scheme and never fails by itself: refusals are the
-/// flow's, in the endpoint's own dialect.
+/// Implements an extractor that documents a security scheme.
 macro_rules! documented {
-    ($type:ty, [$($name:literal),+], $optional:literal, $register:expr, $extract:expr) => {
+    ($type:ty, [$($name:literal),+], $optional:literal, $register:expr, |$request:ident| $extract:expr) => {
         impl<'a> ApiExtractor<'a> for $type {
             const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
             type ParamType = ();
@@ -131,21 +184,25 @@ macro_rules! documented {
             }
 
             async fn from_request(
-                request: &'a Request,
+                $request: &'a Request,
                 _body: &mut RequestBody,
                 _options: ExtractParamOptions<()>,
             ) -> poem::Result<Self> {
-                let extract: fn(&Request) -> $type = $extract;
-                Ok(extract(request))
+                $extract
             }
         }
     };
 }
 
-documented!(ClientBasic, ["client_secret_basic"], true, register_basic, |request| ClientBasic(basic(
+documented!(ClientBasic, ["client_secret_basic"], true, register_basic, |request| Ok(ClientBasic(basic(
     request
-)));
-documented!(Bearer, ["oauth2", "user_token"], false, register_bearer, bearer);
+))));
+documented!(Bearer, ["oauth2", "user_token"], false, register_bearer, |request| {
+    Bearer::of(request).await.map_err(|stop| told(request, stop))
+});
+documented!(UserBearer, ["user_token"], false, register_bearer, |request| {
+    UserBearer::of(request).await.map_err(|stop| told(request, stop))
+});
 documented!(
     EitherCaller,
     ["client_secret_basic", "oauth2", "user_token"],
@@ -154,9 +211,8 @@ documented!(
         register_basic(registry);
         register_bearer(registry);
     },
-    |request| EitherCaller { basic: basic(request), bearer: bearer(request) }
+    |request| Ok(EitherCaller { basic: basic(request), bearer: BearerHeader::of(request) })
 );
-documented!(UserBearer, ["user_token"], false, register_bearer, |request| UserBearer(bearer(request)));
 
 fn scheme(ty: &'static str, scheme: Option<&'static str>, description: &'static str) -> MetaSecurityScheme {
     MetaSecurityScheme {
@@ -225,8 +281,8 @@ mod tests {
     #[test]
     fn a14_the_bearer_scheme_is_case_insensitive() {
         for good in ["Bearer x", "bearer x", "BEARER x"] {
-            assert_eq!(bearer(&with(good)).token().unwrap(), Some("x"), "{good}");
+            assert_eq!(BearerHeader::of(&with(good)).token().unwrap(), Some("x"), "{good}");
         }
-        assert!(bearer(&with("Bearer\tx")).token().is_err());
+        assert!(BearerHeader::of(&with("Bearer\tx")).token().is_err());
     }
 }

@@ -5,36 +5,20 @@ use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::caller::{self, Bearer};
+use super::caller::Bearer;
 use super::client_body::{ClientBody, ClientData};
 use super::json::StrictJson;
 use super::listing::{ItemBody, ListBody, ListQuery, list};
 use super::problem::ManagementError;
 use super::routes::{Served, Tags};
-use crate::app::App;
-use crate::flow::caller::{self as flow_caller, Caller};
-use crate::flow::{Ask, clients};
-use crate::oauth::reject::{Reject, Stop};
+use crate::flow::clients;
+use crate::oauth::reject::Reject;
 use crate::store::{ClientFilter, ClientSort};
 
 /// The clients' endpoints.
 pub struct ClientsApi {
     /// The server.
     pub app: Served,
-}
-
-impl ClientsApi {
-    async fn caller(&self, request: &Request, bearer: &Bearer) -> Result<(Ask, Caller), Stop> {
-        caller(&self.app, request, bearer).await
-    }
-}
-
-/// The caller of a management endpoint.
-pub(super) async fn caller(app: &App, request: &Request, bearer: &Bearer) -> Result<(Ask, Caller), Stop> {
-    let ask = caller::ask(app, request);
-    let snapshot = app.policies.current();
-    let who = flow_caller::bearer(app, &ask, &snapshot, bearer.token()?).await?;
-    Ok((ask, who))
 }
 
 /// A client that was made.
@@ -66,7 +50,7 @@ impl ClientsApi {
         request: &Request,
         bearer: Bearer,
     ) -> Result<Json<ListBody<ClientBody>>, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer).await?;
+        let (ask, who) = bearer.parts();
         let mut query = ListQuery::of(request)?;
         let (page, sort) = (query.page()?, query.sort(ClientSort::parse)?);
         let filter = ClientFilter {
@@ -86,13 +70,8 @@ impl ClientsApi {
     /// Needs `admin:client.create`, and each administrative scope that it gives. Answers `clientSecret` and
     /// `privateKey` this once; a client may register its own `publicKey` or `jwks` instead.
     #[oai(path = "/clients", method = "post", operation_id = "createClient")]
-    async fn create(
-        &self,
-        request: &Request,
-        bearer: Bearer,
-        body: StrictJson<ClientData>,
-    ) -> Result<Created, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer).await?;
+    async fn create(&self, bearer: Bearer, body: StrictJson<ClientData>) -> Result<Created, ManagementError> {
+        let (ask, who) = bearer.parts();
         let input = body.0.data.input()?;
         let (state, credentials) = clients::create(&self.app, &ask, &who, input).await?;
         let body = ClientBody::of(&self.app, &state).with(&credentials);
@@ -105,13 +84,12 @@ impl ClientsApi {
     #[oai(path = "/clients/:documentId", method = "get", operation_id = "readClient")]
     async fn read(
         &self,
-        request: &Request,
         bearer: Bearer,
         /// The client's document id or client id.
         #[oai(name = "documentId")]
         document_id: Path<String>,
     ) -> Result<Json<ItemBody<ClientBody>>, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer).await?;
+        let (ask, who) = bearer.parts();
         let state = clients::read(&self.app, &ask, &who, &document_id.0).await?;
         Ok(Json(ItemBody { data: ClientBody::of(&self.app, &state) }))
     }
@@ -123,14 +101,13 @@ impl ClientsApi {
     #[oai(path = "/clients/:documentId", method = "put", operation_id = "updateClient")]
     async fn update(
         &self,
-        request: &Request,
         bearer: Bearer,
         /// The client's document id or client id.
         #[oai(name = "documentId")]
         document_id: Path<String>,
         body: StrictJson<ClientData>,
     ) -> Result<Json<ItemBody<ClientBody>>, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer).await?;
+        let (ask, who) = bearer.parts();
         let input = body.0.data.input()?;
         let state = clients::update(&self.app, &ask, &who, &document_id.0, input).await?;
         Ok(Json(ItemBody { data: ClientBody::of(&self.app, &state) }))
@@ -142,13 +119,12 @@ impl ClientsApi {
     #[oai(path = "/clients/:documentId", method = "delete", operation_id = "deleteClient")]
     async fn delete(
         &self,
-        request: &Request,
         bearer: Bearer,
         /// The client's document id or client id.
         #[oai(name = "documentId")]
         document_id: Path<String>,
     ) -> Result<Deleted, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer).await?;
+        let (ask, who) = bearer.parts();
         clients::delete(&self.app, &ask, &who, &document_id.0).await?;
         Ok(Deleted::Done)
     }
@@ -160,7 +136,6 @@ impl ClientsApi {
     #[oai(path = "/clients-rotate/:documentId", method = "put", operation_id = "rotateClientSecret")]
     async fn rotate(
         &self,
-        request: &Request,
         bearer: Bearer,
         /// The client's document id or client id.
         #[oai(name = "documentId")]
@@ -168,7 +143,7 @@ impl ClientsApi {
         /// Seconds for which the former secret still works.
         grace: poem_openapi::param::Query<Option<u64>>,
     ) -> Result<Json<ItemBody<ClientBody>>, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer).await?;
+        let (ask, who) = bearer.parts();
         let grace = grace.0.unwrap_or(0);
         let (state, credentials) =
             clients::rotate_secret(&self.app, &ask, &who, &document_id.0, grace).await?;
@@ -182,13 +157,12 @@ impl ClientsApi {
     #[oai(path = "/clients-keypair/:documentId", method = "put", operation_id = "regenerateClientKeypair")]
     async fn keypair(
         &self,
-        request: &Request,
         bearer: Bearer,
         /// The client's document id or client id.
         #[oai(name = "documentId")]
         document_id: Path<String>,
     ) -> Result<Json<ItemBody<ClientBody>>, ManagementError> {
-        let (ask, who) = self.caller(request, &bearer).await?;
+        let (ask, who) = bearer.parts();
         let (state, credentials) = clients::regenerate_keypair(&self.app, &ask, &who, &document_id.0).await?;
         Ok(Json(ItemBody { data: ClientBody::of(&self.app, &state).with(&credentials) }))
     }

@@ -6,13 +6,13 @@ use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
-use super::caller::{self, UserBearer};
+use super::caller::UserBearer;
 use super::json::StrictJson;
 use super::listing::{ListBody, ListQuery, list, timestamp};
 use super::problem::{BearerError, ManagementError};
 use super::routes::{Served, Tags};
+use super::text::Text;
 use crate::flow::authorize::{self, AuthorizationRequest, AuthorizeParams};
-use crate::flow::caller as flow_caller;
 use crate::flow::consent::{self, Choice, ConsentData};
 use crate::oauth::reject::{Reject, Stop};
 use crate::oauth::scope::Scope;
@@ -99,9 +99,9 @@ pub struct DecisionBody {
     /// True = yes; anything but a boolean is refused.
     pub approve: bool,
     /// The client's `client_id`.
-    pub client_id: String,
+    pub client_id: Text,
     /// One of its registered redirect URIs.
-    pub redirect_uri: String,
+    pub redirect_uri: Text,
     /// What the user agrees to; absent = all that the client has and the policy permits; none = no.
     pub scopes: Option<Vec<String>>,
     /// Handed back as it came.
@@ -116,8 +116,8 @@ impl Example for DecisionBody {
     fn example() -> Self {
         Self {
             approve: true,
-            client_id: "spa".to_owned(),
-            redirect_uri: "http://127.0.0.1/callback".to_owned(),
+            client_id: Text("spa".to_owned()),
+            redirect_uri: Text("http://127.0.0.1/callback".to_owned()),
             scopes: Some(vec!["api::form.form.find".to_owned()]),
             state: Some("af0ifjsldkj".to_owned()),
             code_challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned()),
@@ -194,9 +194,8 @@ impl ConsentApi {
         scope: poem_openapi::param::Query<Option<String>>,
     ) -> Result<Json<ConsentDataBody>, BearerError> {
         let app = &self.app;
-        let ask = caller::ask(app, request);
+        let UserBearer { ask, signed_in } = bearer;
         ListQuery::of(request)?;
-        let signed_in = flow_caller::user_token(app, &ask, bearer.0.token()?).await?;
         let snapshot = app.policies.current();
         let id = crate::oauth::client::ClientId::parse(&client_id.0).ok_or(Reject::NotFound("client"))?;
         let client = app.client(&snapshot, &id).await.map_err(Stop::from)?;
@@ -213,16 +212,14 @@ impl ConsentApi {
     #[oai(path = "/oauth-authorization-codes/authorize", method = "post", operation_id = "decide")]
     async fn decide(
         &self,
-        request: &Request,
         bearer: UserBearer,
         body: StrictJson<DecisionBody>,
     ) -> Result<Json<RedirectBody>, BearerError> {
         let app = &self.app;
-        let ask = caller::ask(app, request);
-        let signed_in = flow_caller::user_token(app, &ask, bearer.0.token()?).await?;
+        let UserBearer { ask, signed_in } = bearer;
         let body = body.0;
         let snapshot = app.policies.current();
-        let (id, uri) = (Some(body.client_id.as_str()), Some(body.redirect_uri.as_str()));
+        let (id, uri) = (Some(body.client_id.0.as_str()), Some(body.redirect_uri.0.as_str()));
         let target = authorize::target(app, &snapshot, id, uri).await?;
         if body.state.as_deref().is_some_and(|state| state.chars().any(char::is_control)) {
             return Err(Reject::Invalid("state", "has control characters".into()).into());
@@ -245,8 +242,7 @@ impl ConsentApi {
         request: &Request,
         bearer: UserBearer,
     ) -> Result<Json<ListBody<ConsentBody>>, ManagementError> {
-        let ask = caller::ask(&self.app, request);
-        let signed_in = flow_caller::user_token(&self.app, &ask, bearer.0.token()?).await?;
+        let signed_in = bearer.signed_in;
         let page = ListQuery::of(request)?.page()?;
         let found = consent::list(&self.app, &signed_in.user.id, page).await?;
         Ok(Json(list(found.rows.iter().map(consent_body).collect(), page, found.total)))
@@ -258,14 +254,12 @@ impl ConsentApi {
     #[oai(path = "/consents/:documentId", method = "delete", operation_id = "withdrawConsent")]
     async fn withdraw(
         &self,
-        request: &Request,
         bearer: UserBearer,
         /// The consent's document id, or the client's `client_id`.
         #[oai(name = "documentId")]
         document_id: Path<String>,
     ) -> Result<Withdrawn, ManagementError> {
-        let ask = caller::ask(&self.app, request);
-        let signed_in = flow_caller::user_token(&self.app, &ask, bearer.0.token()?).await?;
+        let UserBearer { ask, signed_in } = bearer;
         let name = document_id.0;
         if name.len() > 64 || !name.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(Reject::NotFound("consent").into());

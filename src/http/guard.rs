@@ -36,6 +36,22 @@ const LINES: &str = "grantwood::request";
 /// Asked every few seconds by machines: logged at level DEBUG only.
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
+/// Paths, and all below them, whose errors are envelopes.
+pub const MANAGEMENT: [&str; 12] = [
+    "/oauth2/clients",
+    "/oauth2/clients-rotate",
+    "/oauth2/clients-keypair",
+    "/oauth2/access-tokens",
+    "/oauth2/global-settings",
+    "/oauth2/scopes",
+    "/oauth2/users",
+    "/oauth2/policies",
+    "/oauth2/keys",
+    "/oauth2/audit",
+    "/oauth2/consents",
+    "/auth/local",
+];
+
 /// The request's id, made by us: for logs, the audit log and error pages. Stored with the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub Arc<str>);
@@ -87,20 +103,21 @@ impl GuardSettings {
             hosts: Vec::new(),
             trusted_proxies: Networks::default(),
             alias: true,
-            any_host: paths(&["/healthz", "/readyz", "/metrics", "/forward-auth"]),
-            foreign_paths: paths(&["/forward-auth"]),
-            management: paths(&[
-                "/oauth2/clients",
-                "/oauth2/clients-rotate",
-                "/oauth2/clients-keypair",
-                "/oauth2/access-tokens",
-                "/oauth2/global-settings",
-                "/oauth2/scopes",
-                "/oauth2/users",
-                "/oauth2/policies",
-                "/oauth2/keys",
-                "/oauth2/audit",
+            // What machines call inside a network, by names of that network; pages and management are not among
+            // them, since only those can be turned against a browser (attack row V4).
+            any_host: paths(&[
+                "/healthz",
+                "/readyz",
+                "/metrics",
+                "/forward-auth",
+                "/.well-known",
+                "/oauth2/token",
+                "/oauth2/introspect",
+                "/oauth2/revoke",
+                "/oauth2/jwks",
             ]),
+            foreign_paths: paths(&["/forward-auth"]),
+            management: paths(&MANAGEMENT),
             methods: Methods::default(),
             body_limit: 64 * 1024,
             body_deadline: Duration::from_secs(20),
@@ -133,7 +150,11 @@ impl<E: Endpoint> Guard<E> {
         let host = headers::single_host(request)?;
         headers::single(request.headers())?;
         let path = request.uri().path();
-        let any_host = self.settings.any_host.iter().any(|free| below(path, free));
+        let canonical = match path.strip_prefix(ALIAS) {
+            Some(rest) if self.settings.alias => format!("{MOUNT}{rest}"),
+            _ => path.to_owned(),
+        };
+        let any_host = self.settings.any_host.iter().any(|free| below(&canonical, free));
         if !any_host && !self.hosts.knows(&host) {
             let description = "this server does not answer under that host name";
             return Err(Problem::framework(StatusCode::MISDIRECTED_REQUEST, description));
@@ -231,7 +252,6 @@ struct Seen {
     path: String,
     /// What is refused before its body was read ends the connection (HTTP/1 only).
     unread: bool,
-    with_authorization: bool,
     id: Arc<str>,
     ip: IpAddr,
 }
@@ -246,7 +266,6 @@ impl<E: Endpoint> Endpoint for Guard<E> {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             unread: request.version() < Version::HTTP_2 && headers::announces_body(request.headers()),
-            with_authorization: request.headers().contains_key(header::AUTHORIZATION),
             id: uuid::Uuid::new_v4().to_string().into(),
             ip: self.settings.trusted_proxies.client(peer, request.headers()),
         };
@@ -288,8 +307,7 @@ impl<E> Guard<E> {
                 .strip_prefix(ALIAS)
                 .map_or_else(|| seen.path.clone(), |rest| format!("{MOUNT}{rest}"));
             let management = self.settings.management.iter().any(|prefix| below(&path, prefix));
-            Problem::from_error(&error)
-                .respond(Asked { with_authorization: seen.with_authorization, management })
+            Problem::from_error(&error).respond(Asked { management })
         };
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             let allow = self.settings.methods.allow(template.as_ref().map(|pattern| &*pattern.0));

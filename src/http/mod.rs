@@ -38,6 +38,7 @@ pub mod scopes;
 pub mod server;
 pub mod server_info;
 pub mod sign_in;
+pub mod text;
 pub mod token;
 pub mod wire;
 

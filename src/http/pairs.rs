@@ -151,7 +151,8 @@ fn hex(digit: u8) -> Option<u8> {
 /// Neither a control character nor one of Unicode's non-characters.
 fn is_text(c: char, text: Text) -> bool {
     let code = u32::from(c);
-    let breaks = text == Text::Lines && matches!(c, '\r' | '\n' | '\t');
+    // A tab breaks no line; where it does not belong, the parameter's own grammar refuses it (F9).
+    let breaks = c == '\t' || (text == Text::Lines && matches!(c, '\r' | '\n'));
     let noncharacter = code & 0xFFFE == 0xFFFE || (0xFDD0..=0xFDEF).contains(&code);
     breaks || !(c.is_control() || noncharacter)
 }

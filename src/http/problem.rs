@@ -45,8 +45,6 @@ enum Cause {
 /// What the renderer must know of the request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked {
-    /// The caller sent an `Authorization` header.
-    pub with_authorization: bool,
     /// The path belongs to the management API.
     pub management: bool,
 }
@@ -166,8 +164,7 @@ impl Problem {
         if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        let challenge =
-            self.challenge(&wire, envelope, asked).and_then(|text| HeaderValue::from_str(&text).ok());
+        let challenge = self.challenge(&wire, envelope).and_then(|text| HeaderValue::from_str(&text).ok());
         if let Some(challenge) = challenge {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
@@ -186,12 +183,11 @@ impl Problem {
     }
 
     /// `WWW-Authenticate`: Basic for a client that tried it (F1), Bearer for everybody else (S2).
-    fn challenge(&self, wire: &Wire, envelope: bool, asked: Asked) -> Option<String> {
+    fn challenge(&self, wire: &Wire, envelope: bool) -> Option<String> {
         let reject = self.reject()?;
         if matches!(reject, Reject::Client(_)) && !envelope {
-            return asked
-                .with_authorization
-                .then(|| "Basic realm=\"grantwood\", charset=\"UTF-8\"".to_owned());
+            // RFC 9110 §15.5.2: every 401 names a way to authenticate.
+            return Some("Basic realm=\"grantwood\", charset=\"UTF-8\"".to_owned());
         }
         let about_a_token =
             matches!(reject, Reject::TokenMissing | Reject::TokenInvalid | Reject::InsufficientScope(_));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use poem::http::Method;
 use poem::middleware::AddData;
-use poem::{Endpoint, EndpointExt, Response, Route, get, post};
+use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route, get, post};
 use poem_openapi::{OpenApiService, Tags as OpenApiTags};
 use serde_json::Value;
 
@@ -16,8 +16,9 @@ use super::clients::ClientsApi;
 use super::consent::ConsentApi;
 use super::cors::cors;
 use super::docs;
-use super::guard::{Guard, GuardSettings};
+use super::guard::{Guard, GuardSettings, MANAGEMENT};
 use super::methods::Methods;
+use super::path::below;
 use super::scopes::ScopesApi;
 use super::server_info::{ServerApi, healthz, metrics, readyz, style};
 use super::sign_in::SignInApi;
@@ -140,6 +141,21 @@ fn add_authorize(document: &mut Value) {
     });
 }
 
+/// Management answers name the policy set that decided (attack row Y11).
+async fn name_revision<E: Endpoint>(
+    app: Arc<App>,
+    next: Arc<E>,
+    request: poem::Request,
+) -> poem::Result<Response> {
+    let management = MANAGEMENT.iter().any(|prefix| below(request.uri().path(), prefix));
+    let revision = Arc::clone(app.policies.current().revision());
+    let mut response = next.call(request).await?.into_response();
+    if management && let Ok(value) = revision.parse() {
+        response.headers_mut().insert("x-policy-revision", value);
+    }
+    Ok(response)
+}
+
 /// The whole server as one endpoint.
 ///
 /// # Errors
@@ -164,12 +180,13 @@ pub fn routes(
             .at("/openapi.json", get(docs::document(document)));
     }
     let routes = routes.nest("/", service(Some(Arc::clone(app))));
-    let shared = Arc::clone(app);
+    let (shared, named) = (Arc::clone(app), Arc::clone(app));
     let routes = routes
         .with(AddData::new(Arc::clone(app)))
         .with(AddData::new(pages))
         .with(AddData::new(draining.clone()))
-        .around(move |next, request| cors(Arc::clone(&shared), next, request));
+        .around(move |next, request| cors(Arc::clone(&shared), next, request))
+        .around(move |next, request| name_revision(Arc::clone(&named), next, request));
     let methods = Methods::default()
         .openapi(&parsed, "")
         .at("/oauth2/authorize", &[Method::GET, Method::POST])

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use poem::Request;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
@@ -10,7 +9,6 @@ use poem_openapi::{Object, OpenApi};
 use serde_json::Value;
 
 use super::caller::Bearer;
-use super::clients::caller;
 use super::json::StrictJson;
 use super::listing::ItemBody;
 use super::problem::ManagementError;
@@ -102,8 +100,8 @@ impl ScopesApi {
     ///
     /// Every scope there is, by content type. Needs `admin:scope.read`.
     #[oai(path = "/scopes", method = "get", operation_id = "listScopes")]
-    async fn scopes(&self, request: &Request, bearer: Bearer) -> Result<Json<ScopesBody>, ManagementError> {
-        let (ask, who) = caller(&self.app, request, &bearer).await?;
+    async fn scopes(&self, bearer: Bearer) -> Result<Json<ScopesBody>, ManagementError> {
+        let (ask, who) = bearer.parts();
         let groups = scopes::list(&self.app, &ask, &who)?;
         let entry = |entry: scopes::ScopeEntry| ScopeBody {
             name: entry.name,
@@ -120,12 +118,8 @@ impl ScopesApi {
     ///
     /// The ceiling of every token. Needs `admin:settings.read`.
     #[oai(path = "/global-settings", method = "get", operation_id = "readGlobalSettings")]
-    async fn global(
-        &self,
-        request: &Request,
-        bearer: Bearer,
-    ) -> Result<Json<ItemBody<GlobalBody>>, ManagementError> {
-        let (ask, who) = caller(&self.app, request, &bearer).await?;
+    async fn global(&self, bearer: Bearer) -> Result<Json<ItemBody<GlobalBody>>, ManagementError> {
+        let (ask, who) = bearer.parts();
         Ok(body(scopes::global(&self.app, &ask, &who)?))
     }
 
@@ -136,14 +130,13 @@ impl ScopesApi {
     #[oai(path = "/global-settings/:documentId", method = "put", operation_id = "updateGlobalSettings")]
     async fn update(
         &self,
-        request: &Request,
         bearer: Bearer,
         /// The document id that `GET` answers.
         #[oai(name = "documentId")]
         document_id: Path<String>,
         data: StrictJson<GlobalData>,
     ) -> Result<Json<ItemBody<GlobalBody>>, ManagementError> {
-        let (ask, who) = caller(&self.app, request, &bearer).await?;
+        let (ask, who) = bearer.parts();
         let names = super::client_body::names("scopes", Some(data.0.data.scopes))?.unwrap_or_default();
         if names.len() > 10_000 {
             return Err(Reject::Field("scopes", "has at most 10000 entries".to_owned()).into());

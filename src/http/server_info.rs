@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use poem::http::{StatusCode, header};
 use poem::web::Data;
-use poem::{Request, Response, handler};
+use poem::{Response, handler};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde_json::{Value, json};
 
 use super::caller::Bearer;
-use super::clients::caller;
 use super::listing::{ItemBody, timestamp};
 use super::problem::ManagementError;
 use super::routes::{Served, Tags};
@@ -80,12 +79,8 @@ impl ServerApi {
     ///
     /// The new key is published at once and signs after `keys.overlap`. Needs `admin:key.rotate`.
     #[oai(path = "/oauth2/keys/rotate", method = "post", operation_id = "rotateKeys")]
-    async fn rotate(
-        &self,
-        request: &Request,
-        bearer: Bearer,
-    ) -> Result<Json<ItemBody<RotatedKeyBody>>, ManagementError> {
-        let (ask, who) = caller(&self.app, request, &bearer).await?;
+    async fn rotate(&self, bearer: Bearer) -> Result<Json<ItemBody<RotatedKeyBody>>, ManagementError> {
+        let (ask, who) = bearer.parts();
         let kid = keys::rotate(&self.app, &ask, &who).await?;
         Ok(Json(ItemBody { data: RotatedKeyBody { kid } }))
     }

@@ -9,6 +9,7 @@ use super::caller;
 use super::json::StrictJson;
 use super::problem::ManagementError;
 use super::routes::{Served, Tags};
+use super::text::Text;
 use crate::flow::sign_in;
 
 /// Sign-in with a password.
@@ -22,14 +23,14 @@ pub struct SignInApi {
 #[oai(example)]
 pub struct SignInBody {
     /// User name or e-mail address.
-    pub identifier: String,
+    pub identifier: Text,
     /// The password.
-    pub password: String,
+    pub password: Text,
 }
 
 impl Example for SignInBody {
     fn example() -> Self {
-        Self { identifier: "admin".to_owned(), password: "tq4m-r7vd-k2xa-9hfz".to_owned() }
+        Self { identifier: Text("admin".to_owned()), password: Text("tq4m-r7vd-k2xa-9hfz".to_owned()) }
     }
 }
 
@@ -88,7 +89,7 @@ impl SignInApi {
         body: StrictJson<SignInBody>,
     ) -> Result<Json<SignedInBody>, ManagementError> {
         let ask = caller::ask(&self.app, request);
-        let made = sign_in::local(&self.app, &ask, &body.0.identifier, &body.0.password).await?;
+        let made = sign_in::local(&self.app, &ask, &body.0.identifier.0, &body.0.password.0).await?;
         let user = &made.signed_in.user;
         let user = UserBody {
             document_id: user.id.as_ref().to_owned(),

@@ -12,6 +12,7 @@ use super::json::StrictJson;
 use super::pairs::Pairs;
 use super::problem::OAuthError;
 use super::routes::{Served, Tags};
+use super::text::Text;
 use crate::flow::access_tokens;
 use crate::flow::authenticate::{Basic, ClientCredentials};
 use crate::flow::caller as flow_caller;
@@ -310,7 +311,7 @@ impl TokenApi {
             RevokeRequest::Json(body) => {
                 let snapshot = self.app.policies.current();
                 let caller = flow_caller::bearer(&self.app, &ask, &snapshot, either.bearer.token()?).await?;
-                let revoked = access_tokens::revoke(&self.app, &ask, &caller, &body.0.jti).await?;
+                let revoked = access_tokens::revoke(&self.app, &ask, &caller, &body.0.jti.0).await?;
                 Ok(RevokeResponse::Revoked(Json(RevokedBody { revoked })))
             }
         }
@@ -322,12 +323,12 @@ impl TokenApi {
 #[oai(example, deny_unknown_fields)]
 pub struct JtiBody {
     /// The `jti` of the token.
-    pub jti: String,
+    pub jti: Text,
 }
 
 impl Example for JtiBody {
     fn example() -> Self {
-        Self { jti: "1c9c6b1e-6b1f-4c57-9a43-0b3d0c1d2e3f".to_owned() }
+        Self { jti: Text("1c9c6b1e-6b1f-4c57-9a43-0b3d0c1d2e3f".to_owned()) }
     }
 }
 

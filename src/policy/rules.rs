@@ -17,7 +17,7 @@ const MAX_DOTS: usize = 2_000;
 /// Annotation keys that mean something here.
 const ANNOTATIONS: [&str; 7] = ["id", "error", "source", "advice", "acr_values", "max_age", "title"];
 /// Beginnings of ids that the server gives.
-const RESERVED: [&str; 5] = ["kernel.", "base.", "client.", "role.", "global."];
+const RESERVED: [&str; 6] = ["kernel.", "base.", "client.", "role.", "global.", "rule."];
 
 /// One parsed policy with the place that it comes from.
 #[derive(Clone, Debug)]
@@ -73,11 +73,11 @@ pub fn read(file: &str, label: &str, text: &str, reserved_ids: bool) -> (Vec<Rul
         match Policy::parse(None, body) {
             Ok(policy) => {
                 found.extend(lint(file, text, statement.start, &policy, reserved_ids));
-                let id = policy.annotation("id").unwrap_or_default().to_owned();
-                if id.is_empty() {
-                    continue;
-                }
-                let (line, _) = line_column(text, statement.start);
+                let (line, column) = line_column(text, statement.start);
+                let id = match policy.annotation("id") {
+                    Some(id) if !id.is_empty() => id.to_owned(),
+                    _ => unnamed(file, line, column),
+                };
                 rules.push(Rule {
                     policy: policy.new_id(PolicyId::new(&id)),
                     source: format!("{label}:{line}"),
@@ -117,13 +117,8 @@ fn lint(file: &str, text: &str, start: usize, policy: &Policy, reserved_ids: boo
     let mut found = Vec::new();
     let (line, column) = line_column(text, start);
     let mut report = |message: String| found.push(Diagnostic::at(file, line, column, message).snippet(text));
-    for (key, _) in policy.annotations() {
-        if !ANNOTATIONS.contains(&key) {
-            report(format!("unknown annotation @{key}{}", did_you_mean(key, ANNOTATIONS)));
-        }
-    }
     match policy.annotation("id") {
-        None => report("a policy needs an @id(\"…\") that is its own".to_owned()),
+        None => {}
         Some(id) if !is_rule_id(id) => {
             report("an @id has 1 to 128 of A-Z a-z 0-9 . _ - and begins with a letter".to_owned());
         }
@@ -132,6 +127,20 @@ fn lint(file: &str, text: &str, start: usize, policy: &Policy, reserved_ids: boo
         }
         Some(_) => {}
     }
+    for (key, _) in policy.annotations().filter(|(key, _)| !ANNOTATIONS.contains(key)) {
+        let message = format!("annotation @{key} means nothing here{}", did_you_mean(key, ANNOTATIONS));
+        found.push(Diagnostic::at(file, line, column, message).snippet(text).warning());
+    }
+    if policy.annotation("id").is_none() {
+        found.push(
+            Diagnostic::at(file, line, column, "the policy has no @id; logs will name its file and line")
+                .hint("write @id(\"what-it-says\") above it")
+                .snippet(text)
+                .warning(),
+        );
+        return found;
+    }
+    let mut report = |message: String| found.push(Diagnostic::at(file, line, column, message).snippet(text));
     if let Some(code) = policy.annotation("error") {
         if code.is_empty() || !code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
             report("an @error is an OAuth error code such as access_denied".to_owned());
@@ -141,6 +150,12 @@ fn lint(file: &str, text: &str, start: usize, policy: &Policy, reserved_ids: boo
         }
     }
     found
+}
+
+/// The id of a policy that has none of its own: its file and line.
+fn unnamed(file: &str, line: usize, column: usize) -> String {
+    let stem = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".cedar");
+    if column == 1 { format!("rule.{stem}.{line}") } else { format!("rule.{stem}.{line}.{column}") }
 }
 
 fn is_rule_id(id: &str) -> bool {

@@ -7,7 +7,8 @@ use diesel::prelude::*;
 use super::Store;
 use super::counters::{USERS, bump};
 use super::failure::Failure;
-use super::schema::{authorization_codes, sessions, users};
+use super::schema::{access_tokens, authorization_codes, consents, sessions, users};
+use super::tokens::revoke_where;
 use crate::oauth::reject::Fault;
 
 /// A user's row. Debug does not print the password's hash.
@@ -189,6 +190,21 @@ impl Store {
                 .filter(authorization_codes::used_at.is_null())
                 .execute(c)?;
             Ok(rows == 1)
+        })?)
+    }
+
+    /// Removes a user with sessions, consents and open codes, and revokes their tokens; false = there is none.
+    pub async fn delete_user(&self, id: &str, now: i64) -> Result<bool, Fault> {
+        let id = id.to_owned();
+        Ok(commit!(self, |c| {
+            bump!(c, USERS)?;
+            diesel::delete(sessions::table.filter(sessions::user_id.eq(&id))).execute(c)?;
+            diesel::delete(consents::table.filter(consents::user_id.eq(&id))).execute(c)?;
+            diesel::delete(authorization_codes::table.filter(authorization_codes::user_id.eq(&id)))
+                .filter(authorization_codes::used_at.is_null())
+                .execute(c)?;
+            revoke_where!(c, now, access_tokens::user_id.eq(&id))?;
+            Ok(diesel::delete(users::table.find(&id)).execute(c)? == 1)
         })?)
     }
 

@@ -27,6 +27,9 @@ pub(super) async fn exchange(app: &App, ask: &Ask, request: &GrantRequest) -> Re
     check_credentials(app, ask, &snapshot, request, &client).await?;
     // 3. Signature, lifetime and audience (RFC 7523 §3).
     let assertion = verify(app, ask, unverified, &client)?;
+    if !client.active {
+        return Err(Reject::Client(ClientProblem::Inactive).into());
+    }
     // 4. Whom the token is for.
     let user = subject(app, &client, &assertion).await?;
     // 5. The policy decides.

@@ -57,14 +57,14 @@ fn several_pem_blocks_and_windows_line_ends() {
 }
 
 /// RFC 7638 §3.1.
-const RFC7638_N: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_B\
+const THUMBPRINT_N: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_B\
     JECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8\
     KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1\
     jF44-csFCur-kEgU8awapJzKnqDKgw";
 
 #[test]
 fn rfc_7638_3_1_and_rfc_8037_a3_thumbprints() {
-    let rsa = json!({"kty": "RSA", "n": RFC7638_N, "e": "AQAB", "alg": "RS256"});
+    let rsa = json!({"kty": "RSA", "n": THUMBPRINT_N, "e": "AQAB", "alg": "RS256"});
     let ed = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
     for (jwk, thumbprint) in [
         (rsa, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"),
@@ -77,7 +77,7 @@ fn rfc_7638_3_1_and_rfc_8037_a3_thumbprints() {
 
 #[test]
 fn a_leading_zero_does_not_change_the_thumbprint() {
-    let padded = URL_SAFE_NO_PAD.encode([&[0], &URL_SAFE_NO_PAD.decode(RFC7638_N).unwrap()[..]].concat());
+    let padded = URL_SAFE_NO_PAD.encode([&[0], &URL_SAFE_NO_PAD.decode(THUMBPRINT_N).unwrap()[..]].concat());
     let keys = PublicKeys::parse(&json!({"kty": "RSA", "n": padded, "e": "AQAB"}).to_string()).unwrap();
     assert!(keys.get("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs").is_some());
 }

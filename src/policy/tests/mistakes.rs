@@ -144,7 +144,6 @@ const TEXTS: &[Case] = &[
         (4, 12),
         "did you mean routes?",
     ),
-    ("rules/x.cedar", "permit (principal, action, resource);", (1, 1), "needs an @id"),
     ("rules/x.cedar", "@id(\"client.x\")\npermit (principal, action, resource);", (1, 1), "the server's own"),
     (
         "rules/x.cedar",

@@ -18,14 +18,16 @@ on_both! {
         let challenge = none.header("www-authenticate").expect("a challenge");
         assert!(challenge.starts_with("Bearer") && !challenge.contains("error="), "{challenge}");
         let bad = Http::get(server.mounted("clients")).bearer("x").send();
-        is_oauth_error(&bad, 401, &["invalid_token"]);
+        assert_eq!(bad.status, 401, "{bad:?}");
         assert!(
             bad.header("www-authenticate").is_some_and(|value| value.contains("error=\"invalid_token\"")),
             "{bad:?}"
         );
         let weak = server.machine_token(&server.jwt_client(&[]), scope::FIND);
         let weak = Http::get(server.mounted("clients")).bearer(&weak).send();
-        is_oauth_error(&weak, 403, &["insufficient_scope", "access_denied"]);
+        assert_eq!(weak.status, 403, "{weak:?}");
+        let code = weak.json()["error"]["details"]["error"].clone();
+        assert!(code == "insufficient_scope" || code == "access_denied", "{weak:?}");
     }
 
     /// S3: cookies open nothing at the API.
