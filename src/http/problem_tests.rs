@@ -120,9 +120,9 @@ async fn a_parse_error_of_the_form_is_an_oauth_error() {
 }
 
 #[tokio::test]
-async fn f1_basic_is_challenged_only_where_it_was_tried() {
+async fn f1_every_401_names_basic() {
     let response = token("grant_type=client").await;
-    assert!(response.0.header("www-authenticate").is_none());
+    assert_eq!(response.0.header("www-authenticate"), Some("Basic realm=\"grantwood\", charset=\"UTF-8\""));
     assert_eq!(
         said(response).await,
         (401, json!({"error": "invalid_client", "error_description": "client authentication failed"}))

@@ -1,6 +1,5 @@
 //! Section S: bearer tokens (RFC 6750) at the management API.
 
-use crate::harness::check::is_oauth_error;
 use crate::harness::{Http, scope};
 
 on_both! {
