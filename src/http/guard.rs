@@ -266,7 +266,7 @@ impl<E: Endpoint> Endpoint for Guard<E> {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             unread: request.version() < Version::HTTP_2 && headers::announces_body(request.headers()),
-            id: uuid::Uuid::new_v4().to_string().into(),
+            id: crate::app::clock::new_id().unwrap_or_else(|_| "-".to_owned()).into(),
             ip: self.settings.trusted_proxies.client(peer, request.headers()),
         };
         request.set_data(RequestId(Arc::clone(&seen.id)));

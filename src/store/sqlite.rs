@@ -223,6 +223,8 @@ fn create(path: &Path) -> Result<(), OpenError> {
     }
     let folder = path.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| failed("folder", &e))?;
+    // A name that no other process takes; nothing depends on it being unguessable.
+    #[allow(clippy::disallowed_methods)]
     let draft = with_suffix(path, &format!(".new-{}", uuid::Uuid::new_v4()));
     let made = fs::OpenOptions::new()
         .write(true)

@@ -127,6 +127,8 @@ where
                 fields.0.extend(of_span.0.iter().cloned());
             }
         }
+        // A line says when it was written, whatever time the request was given.
+        #[allow(clippy::disallowed_methods)]
         let now = OffsetDateTime::now_utc();
         let line = match self.style {
             Style::Pretty => pretty(now, event.metadata(), &fields),

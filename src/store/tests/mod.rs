@@ -40,6 +40,7 @@ impl Db {
     /// A schema of its own, where there is a server.
     pub(super) fn postgres() -> Option<Self> {
         let server = std::env::var("GRANTWOOD_TEST_POSTGRES").ok()?;
+        #[allow(clippy::disallowed_methods)]
         let schema = format!("t{}", uuid::Uuid::new_v4().simple());
         PgConnection::establish(&server).unwrap().batch_execute(&format!("CREATE SCHEMA {schema}")).unwrap();
         let joint = if server.contains('?') { '&' } else { '?' };
