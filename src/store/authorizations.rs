@@ -13,7 +13,7 @@ use crate::oauth::secret::SecretHash;
 
 /// A pending authorization request.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = authorizations)]
+#[diesel(table_name = authorizations, treat_none_as_default_value = false)]
 pub struct AuthorizationRow {
     /// Of the transaction's secret.
     pub hash: SecretHash,
@@ -57,7 +57,7 @@ impl Store {
     /// A request, answered or not; the caller looks whether it has expired.
     pub async fn authorization(&self, hash: SecretHash) -> Result<Option<AuthorizationRow>, Fault> {
         Ok(read!(self, |c| {
-            authorizations::table.find(hash).select(AuthorizationRow::as_select()).first(c).optional()
+            authorizations::table.find(hash).select(AuthorizationRow::as_select()).get_result(c).optional()
         })?)
     }
 

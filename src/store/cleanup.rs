@@ -61,13 +61,14 @@ impl Store {
 
 // `$1` is a parameter of both databases. The order keeps to the index, and keeps replicas that clean up
 // at once from waiting for each other in a circle.
-const EXPIRED_CODES: &str = "DELETE FROM authorization_codes WHERE hash IN (SELECT hash FROM authorization_codes \
-     WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
-const EXPIRED_TOKENS: &str = "DELETE FROM access_tokens WHERE jti IN (SELECT jti FROM access_tokens \
-     WHERE expires_at <= $1 ORDER BY expires_at, jti LIMIT $2)";
-const EXPIRED_ASSERTIONS: &str = "DELETE FROM assertions WHERE (issuer, replay_key) IN (SELECT issuer, replay_key \
-     FROM assertions WHERE expires_at <= $1 ORDER BY expires_at, issuer, replay_key LIMIT $2)";
-const EXPIRED_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions \
-     WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
-const EXPIRED_AUTHORIZATIONS: &str = "DELETE FROM authorizations WHERE hash IN (SELECT hash FROM authorizations \
-     WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
+const EXPIRED_CODES: &str = "DELETE FROM authorization_codes WHERE hash IN \
+     (SELECT hash FROM authorization_codes WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
+const EXPIRED_TOKENS: &str = "DELETE FROM access_tokens WHERE jti IN \
+     (SELECT jti FROM access_tokens WHERE expires_at <= $1 ORDER BY expires_at, jti LIMIT $2)";
+const EXPIRED_ASSERTIONS: &str = "DELETE FROM assertions WHERE (issuer, replay_key) IN \
+     (SELECT issuer, replay_key FROM assertions WHERE expires_at <= $1 \
+     ORDER BY expires_at, issuer, replay_key LIMIT $2)";
+const EXPIRED_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN \
+     (SELECT hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
+const EXPIRED_AUTHORIZATIONS: &str = "DELETE FROM authorizations WHERE hash IN \
+     (SELECT hash FROM authorizations WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";

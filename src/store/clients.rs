@@ -15,7 +15,7 @@ pub const ORIGIN_DATABASE: &str = "database";
 
 /// A client's row.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = clients)]
+#[diesel(table_name = clients, treat_none_as_default_value = false)]
 pub struct ClientRow {
     /// The id of the management API.
     pub document_id: String,
@@ -96,7 +96,7 @@ impl Store {
             clients::table
                 .filter(clients::client_id.eq(&id))
                 .select(ClientRow::as_select())
-                .first(c)
+                .get_result(c)
                 .optional()
         })?)
     }
@@ -107,7 +107,7 @@ impl Store {
             return Ok(None);
         }
         let id = document_id.to_owned();
-        Ok(read!(self, |c| clients::table.find(&id).select(ClientRow::as_select()).first(c).optional())?)
+        Ok(read!(self, |c| clients::table.find(&id).select(ClientRow::as_select()).get_result(c).optional())?)
     }
 
     /// Writes a client; false = its client id is taken.

@@ -10,7 +10,7 @@ use crate::oauth::secret::SecretHash;
 
 /// An authorization code.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = authorization_codes)]
+#[diesel(table_name = authorization_codes, treat_none_as_default_value = false)]
 pub struct CodeRow {
     /// Of the code; the code itself is not kept.
     pub hash: SecretHash,
@@ -74,7 +74,7 @@ impl Store {
     /// A code, used or not.
     pub async fn code(&self, hash: SecretHash) -> Result<Option<CodeRow>, Fault> {
         Ok(read!(self, |c| {
-            authorization_codes::table.find(hash).select(CodeRow::as_select()).first(c).optional()
+            authorization_codes::table.find(hash).select(CodeRow::as_select()).get_result(c).optional()
         })?)
     }
 

@@ -12,7 +12,7 @@ use crate::oauth::reject::Fault;
 
 /// What one user agreed to for one client.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = consents)]
+#[diesel(table_name = consents, treat_none_as_default_value = false)]
 pub struct ConsentRow {
     /// The id that the account page uses.
     pub document_id: String,
@@ -75,7 +75,7 @@ impl Store {
                 .filter(consents::user_id.eq(&user))
                 .filter(consents::client_id.eq(&client))
                 .select(ConsentRow::as_select())
-                .first(c)
+                .get_result(c)
                 .optional()
         })?)
     }
@@ -106,7 +106,7 @@ impl Store {
             // The update holds the row, so that two agreements at once are both remembered.
             diesel::update(consents::table.filter(of_both)).set(consents::updated_at.eq(now)).execute(c)?;
             let mut merged: ConsentRow =
-                consents::table.filter(of_both).select(ConsentRow::as_select()).first(c)?;
+                consents::table.filter(of_both).select(ConsentRow::as_select()).get_result(c)?;
             merged.scopes = union(&merged.scopes, &consent.scopes);
             diesel::update(consents::table.filter(of_both))
                 .set(consents::scopes.eq(&merged.scopes))
@@ -142,9 +142,11 @@ impl Store {
         Ok(commit!(self, |c| {
             let of_user = consents::table.filter(consents::user_id.eq(&user)).select(consents::client_id);
             let client: Option<String> = match &key {
-                ConsentKey::Client(id) => of_user.filter(consents::client_id.eq(id)).first(c).optional()?,
+                ConsentKey::Client(id) => {
+                    of_user.filter(consents::client_id.eq(id)).get_result(c).optional()?
+                }
                 ConsentKey::Document(id) => {
-                    of_user.filter(consents::document_id.eq(id)).first(c).optional()?
+                    of_user.filter(consents::document_id.eq(id)).get_result(c).optional()?
                 }
             };
             let Some(client_id) = client else { return Ok(None) };

@@ -11,7 +11,7 @@ use crate::oauth::reject::Fault;
 
 /// A signing key. Debug does not print the private part.
 #[derive(Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = signing_keys)]
+#[diesel(table_name = signing_keys, treat_none_as_default_value = false)]
 pub struct KeyRow {
     /// RFC 7517 §4.5.
     pub kid: String,

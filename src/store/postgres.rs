@@ -191,7 +191,10 @@ fn as_error(failure: Failure) -> Error {
 fn connect(url: &str) -> Result<PgConnection, Failure> {
     let mut connection = establish(url).map_err(unavailable)?;
     connection
-        .batch_execute("SET statement_timeout = 4000; SET lock_timeout = 3000; SET idle_in_transaction_session_timeout = 10000")
+        .batch_execute(
+            "SET statement_timeout = 4000; SET lock_timeout = 3000; \
+             SET idle_in_transaction_session_timeout = 10000",
+        )
         .map_err(Failure::from)?;
     Ok(connection)
 }

@@ -40,7 +40,11 @@ impl Store {
 
     /// A session; the caller looks whether it has expired.
     pub async fn session(&self, hash: SecretHash) -> Result<Option<SessionRow>, Fault> {
-        Ok(read!(self, |c| sessions::table.find(hash).select(SessionRow::as_select()).first(c).optional())?)
+        Ok(read!(self, |c| sessions::table
+            .find(hash)
+            .select(SessionRow::as_select())
+            .get_result(c)
+            .optional())?)
     }
 
     /// Ends a session; false = there is none.

@@ -130,6 +130,7 @@ impl Readers {
 }
 
 fn connect_writer(path: &Path) -> Result<SqliteConnection, Failure> {
+    // What a savepoint needs to take pages back stays in memory, not in a file for each job.
     connect(
         path,
         "PRAGMA busy_timeout = 4000;
@@ -137,6 +138,7 @@ fn connect_writer(path: &Path) -> Result<SqliteConnection, Failure> {
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA cache_size = -16000;
+         PRAGMA temp_store = MEMORY;
          PRAGMA journal_size_limit = 67108864;",
     )
     .map_err(unavailable)

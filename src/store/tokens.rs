@@ -10,7 +10,7 @@ use crate::oauth::secret::SecretHash;
 
 /// A token that was signed and is about to be handed out.
 #[derive(Clone, Debug, PartialEq, Eq, Insertable)]
-#[diesel(table_name = access_tokens)]
+#[diesel(table_name = access_tokens, treat_none_as_default_value = false)]
 pub struct NewToken {
     /// RFC 9068 §2.2.
     pub jti: String,
@@ -164,13 +164,16 @@ impl Store {
     }
 
     /// The hottest query of the server.
+    ///
+    /// Here and in the other reads by key stands `get_result`, not `first`: SQLite compiles a statement with
+    /// `LIMIT ?` anew for each new binding, which costs more than the read.
     pub async fn token(&self, jti: &str) -> Result<Option<TokenRow>, Fault> {
         if jti.contains('\0') {
             return Ok(None);
         }
         let jti = jti.to_owned();
         Ok(read!(self, |c| {
-            access_tokens::table.find(&jti).select(TokenRow::as_select()).first(c).optional()
+            access_tokens::table.find(&jti).select(TokenRow::as_select()).get_result(c).optional()
         })?)
     }
 

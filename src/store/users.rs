@@ -99,7 +99,7 @@ impl Store {
             return Ok(None);
         }
         let id = id.to_owned();
-        Ok(read!(self, |c| users::table.find(&id).select(UserRow::as_select()).first(c).optional())?)
+        Ok(read!(self, |c| users::table.find(&id).select(UserRow::as_select()).get_result(c).optional())?)
     }
 
     /// The user with this name or address, in canonical form.
@@ -112,7 +112,7 @@ impl Store {
             users::table
                 .filter(users::username_key.eq(&key).or(users::email.eq(&key)))
                 .select(UserRow::as_select())
-                .first(c)
+                .get_result(c)
                 .optional()
         })?)
     }

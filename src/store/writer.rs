@@ -192,6 +192,10 @@ impl File {
 /// never runs, and commits, outside of it.
 fn run_all(connection: &mut SqliteConnection, batch: &mut [Box<dyn Job>]) -> QueryResult<()> {
     for job in batch {
+        // BEGIN may have waited for the lock longer than the caller did, who was told that it failed.
+        if job.abandoned() {
+            continue;
+        }
         connection.batch_execute("SAVEPOINT job")?;
         if job.run(connection) {
             connection.batch_execute("RELEASE job")?;

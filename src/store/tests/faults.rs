@@ -237,7 +237,8 @@ fn terminate(db: &Db) {
     let (server, schema) = db.schema.as_ref().unwrap();
     let name = format!("gw-{}", &schema[..12]);
     let kill = format!(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}' AND pid <> pg_backend_pid()"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE application_name = '{name}' AND pid <> pg_backend_pid()"
     );
     PgConnection::establish(server).unwrap().batch_execute(&kill).unwrap();
 }
