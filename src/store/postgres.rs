@@ -5,7 +5,7 @@
 //! tries each host of the URL in turn.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
@@ -65,7 +65,8 @@ impl Postgres {
         T: Send + 'static,
         F: Fn(&mut PgConnection) -> QueryResult<T> + Send + 'static,
     {
-        self.run(move |server| server.commit(&body)).await
+        let given_up = Instant::now() + PATIENCE;
+        self.run(move |server| server.commit(&body, given_up)).await
     }
 
     async fn run<T, F>(&self, work: F) -> Result<T, Failure>
@@ -106,19 +107,31 @@ impl Server {
         outcome.map_err(Failure::from)
     }
 
-    fn commit<T>(&self, body: &impl Fn(&mut PgConnection) -> QueryResult<T>) -> Result<T, Failure> {
+    fn commit<T>(
+        &self,
+        body: &impl Fn(&mut PgConnection) -> QueryResult<T>,
+        given_up: Instant,
+    ) -> Result<T, Failure> {
         let mut tries = 1;
         loop {
-            match self.transaction(body) {
+            match self.transaction(body, given_up) {
                 Err(error) if tries < TRIES && is_crossed(&error) => tries += 1,
                 outcome => return outcome.map_err(Failure::from),
             }
         }
     }
 
-    fn transaction<T>(&self, body: &impl Fn(&mut PgConnection) -> QueryResult<T>) -> QueryResult<T> {
+    fn transaction<T>(
+        &self,
+        body: &impl Fn(&mut PgConnection) -> QueryResult<T>,
+        given_up: Instant,
+    ) -> QueryResult<T> {
         let mut connection = self.begin()?;
         let outcome = body(&mut connection).and_then(|value| {
+            // The caller was told that it failed, so it must not happen after all.
+            if Instant::now() >= given_up {
+                return Err(Error::RollbackTransaction);
+            }
             AnsiTransactionManager::commit_transaction(&mut connection)?;
             Ok(value)
         });

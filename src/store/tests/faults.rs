@@ -288,4 +288,6 @@ async fn a_locked_table_is_told_in_time_and_heals() {
     let start = Instant::now();
     db.store.insert_token(token("after", "c", None)).await.unwrap();
     assert!(start.elapsed() < Duration::from_millis(1_000));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(db.store.count_live_tokens(NOW).await.unwrap(), 1, "what was refused did not happen");
 }
