@@ -115,8 +115,12 @@ on_both! {
 
     /// Y13, D20: documents of the folder are not written through the API unless they say so.
     fn y13_folder_documents_belong_to_git(server: &Server) {
-        let list =
-            server.manage(reqwest::Method::GET, "clients").query(&[("pageSize", "100"), ("search", policies::DELEGATE)]).send().ok().json();
+        let list = server
+            .manage(reqwest::Method::GET, "clients")
+            .query(&[("pageSize", "100"), ("search", policies::DELEGATE)])
+            .send()
+            .ok()
+            .json();
         let row = list["data"]
             .as_array()
             .expect("a list")
