@@ -116,9 +116,11 @@ pub async fn named(app: &App, name: &str) -> Result<UserRow, Stop> {
 }
 
 fn checked_username(text: &str) -> Result<String, Reject> {
+    // A name that looks like a document id could pass for another user, as an owner for example.
     let fits = (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    if fits { Ok(text.to_owned()) } else { Err(field("username", "is 1 to 64 of A-Z a-z 0-9 . _ -")) }
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        && uuid::Uuid::parse_str(text).is_err();
+    if fits { Ok(text.to_owned()) } else { Err(field("username", "is 1 to 64 of A-Z a-z 0-9 . _ - and no UUID")) }
 }
 
 fn checked_email(text: &str) -> Result<String, Reject> {

@@ -49,8 +49,7 @@ impl<T: ParseFromJSON> ParsePayload for StrictJson<T> {
         match T::parse_from_json(Some(value)) {
             Ok(value) => Ok(Self(value)),
             Err(error) => {
-                let reason = error.into_message().chars().take(200).collect();
-                Err(Problem::from(Reject::Field("body", reason)).into())
+                Err(Problem::from(Reject::Field("body", plain(&error.into_message()))).into())
             }
         }
     }
@@ -84,6 +83,15 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for StrictJson<T> {
     ) -> poem::Result<Self> {
         <Self as ParsePayload>::from_request(request, body).await
     }
+}
+
+/// A parse error without the names of our types: `failed to parse "X": why (occurred while …)` → `why`.
+fn plain(message: &str) -> String {
+    let mut text = message;
+    while let Some(rest) = text.strip_prefix("failed to parse ") {
+        text = rest.split_once(": ").map_or(rest, |(_, why)| why);
+    }
+    text.split(" (occurred while").next().unwrap_or(text).chars().take(200).collect()
 }
 
 fn is_json(content_type: &str) -> bool {
