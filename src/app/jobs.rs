@@ -55,6 +55,9 @@ where
 /// Asks the database what changed on other replicas. While it does not answer, nothing is remembered.
 pub async fn poll(app: &App) {
     let begun = app.clock.steady_ms();
+    let ring = app.key_ring();
+    let now_ms = app.clock.now_ms();
+    app.metrics.signing_keys(ring.ages(now_ms));
     match app.store.counters().await {
         Ok(counters) => {
             if app.freshness.polled(counters, begun)

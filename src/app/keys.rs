@@ -7,6 +7,7 @@ use crate::config::{Config, TokenAlg};
 use crate::keys::{Alg, KeyMaterial, KeyRing, generate, import_pem};
 use crate::oauth::reject::Fault;
 use crate::store::{KeyRow, Store};
+use crate::telemetry::Event;
 
 /// A published key stays for the longest life of a token that it may have signed, and a day more.
 const AFTERLIFE_MS: i64 = 86_400_000;
@@ -31,6 +32,7 @@ impl App {
         let now_ms = self.clock.now_ms();
         let kid = rotate(&self.config, &self.store, now_ms, overlap_ms).await?;
         self.reload_keys().await?;
+        Event::KeyRotated { kid: &kid, alg: self.key_ring().alg().name() }.emit();
         Ok(kid)
     }
 }

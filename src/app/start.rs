@@ -19,7 +19,7 @@ use crate::oauth::client::ClientAuth;
 use crate::oauth::grant::GrantType;
 use crate::oauth::reject::Fault;
 use crate::policy::{Engine, LoadFailed, Options};
-use crate::store::{ClientChange, OpenError, Store, UserRow};
+use crate::store::{OpenError, Store, UserRow};
 use crate::telemetry::Metrics;
 
 /// Why the server did not start. The exit code follows from it.
@@ -56,6 +56,12 @@ pub async fn open(
 ) -> Result<(Arc<App>, FirstStart), StartError> {
     let clock = Clock::start();
     let public = config.public_url().map_err(StartError::Config)?;
+    if !config.policies.path.exists() {
+        return Err(StartError::Config(ConfigError(vec![format!(
+            "there is no policy folder {}; `grantwood init .` writes one to start from",
+            config.policies.path.display()
+        )])));
+    }
     private_folder(&config.data_dir).map_err(StartError::Fault)?;
     let policies = Engine::open_with(policy_options(&config, public.issuer()), clock.now_ms(), &|_| Ok(()))
         .map_err(|failed| StartError::Policies(Box::new(failed)))?;
@@ -86,6 +92,8 @@ pub async fn open(
     });
     let first = first_start(&app, admin_password_file).await?;
     jobs::poll(&app).await;
+    let status = app.policies.status();
+    app.metrics.policy_swapped(&status.revision, status.commit.as_deref(), app.clock.now_ms());
     Ok((app, first))
 }
 
@@ -213,16 +221,15 @@ async fn client_keys(app: &App, first: &mut FirstStart) -> Result<(), Fault> {
         let pair = tokio::task::spawn_blocking(move || crate::keys::client_keypair(bits))
             .await
             .map_err(|_| Fault::Keys("key generation failed".to_owned()))??;
+        // Another replica may start at the same time: one of the two keys holds.
+        let jwks = pair.keys.to_jwks().to_string();
+        if !app.store.set_first_keys(&row.document_id, jwks, app.clock.now_ms()).await? {
+            continue;
+        }
         let folder = app.config.data_dir.join("clients");
         private_folder(&folder)?;
         let path = folder.join(format!("{}.pem", client.id));
         private_file(&path, &pair.private_pem)?;
-        let change = ClientChange {
-            jwks: Some(Some(pair.keys.to_jwks().to_string())),
-            updated_at: app.clock.now_ms(),
-            ..ClientChange::default()
-        };
-        app.store.update_client(&row.document_id, change).await?;
         first.client_keys.push((client.id.as_str().to_owned(), path));
     }
     app.freshness.clients_changed();

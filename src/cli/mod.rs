@@ -133,6 +133,9 @@ pub fn run() -> ExitCode {
 
 fn carry_out(cli: Cli) -> Result<(), Failure> {
     let settings = cli.settings;
+    if !matches!(cli.command, Command::Serve | Command::Demo { .. }) {
+        die_with_the_pipe();
+    }
     match cli.command {
         Command::Serve => serve::serve(&settings),
         Command::Init { dir } => init::init(&dir),
@@ -155,6 +158,13 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// Ends quietly when whoever reads our output has seen enough (`grantwood client list | head`).
+/// The server itself keeps ignoring the signal.
+fn die_with_the_pipe() {
+    // SAFETY: sets a disposition that the kernel knows; no handler of ours runs.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
 impl Settings {

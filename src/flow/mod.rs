@@ -19,6 +19,7 @@ pub mod keys;
 pub mod live;
 pub mod metadata;
 pub mod pending;
+pub mod policies;
 pub mod revoke;
 pub mod scopes;
 pub mod session;

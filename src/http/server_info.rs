@@ -14,7 +14,7 @@ use super::listing::{ItemBody, timestamp};
 use super::problem::ManagementError;
 use super::routes::{Served, Tags};
 use crate::app::App;
-use crate::flow::{keys, metadata};
+use crate::flow::{keys, metadata, policies};
 
 /// Endpoints about the server itself.
 pub struct ServerApi {
@@ -49,6 +49,15 @@ pub struct RotatedKeyBody {
     pub kid: String,
 }
 
+/// The policy set in force.
+#[derive(Clone, Debug, Object)]
+pub struct PolicySetBody {
+    /// The digest of its content.
+    pub revision: String,
+    /// How many policies it has.
+    pub policies: u64,
+}
+
 #[OpenApi(tag = "Tags::Server")]
 impl ServerApi {
     /// Authorization server metadata
@@ -73,6 +82,18 @@ impl ServerApi {
     #[oai(path = "/oauth2/jwks", method = "get", operation_id = "jwks")]
     async fn jwks(&self) -> Public {
         public(keys::jwks(&self.app))
+    }
+
+    /// Read the policy folder anew
+    ///
+    /// The watcher does so by itself within a second; this answers when it is done. 409 with the first problem
+    /// where the folder cannot be used: the set in force stays. Needs `admin:policy.reload`.
+    #[oai(path = "/oauth2/policies/reload", method = "post", operation_id = "reloadPolicies")]
+    async fn reload(&self, bearer: Bearer) -> Result<Json<ItemBody<PolicySetBody>>, ManagementError> {
+        let (ask, who) = bearer.parts();
+        let status = policies::reload(&self.app, &ask, &who).await?;
+        let data = PolicySetBody { revision: status.revision, policies: status.policies as u64 };
+        Ok(Json(ItemBody { data }))
     }
 
     /// Rotate the signing key

@@ -197,6 +197,12 @@ impl KeyRing {
         self.signer(now_ms).map(|(key, _)| key.kid.as_str())
     }
 
+    /// The published keys with their ages in seconds.
+    pub fn ages(&self, now_ms: i64) -> Vec<(&str, f64)> {
+        let published = self.keys.iter().filter(|key| self.publishes(&key.kid, now_ms));
+        published.map(|key| (key.kid.as_str(), (now_ms - key.created_at) as f64 / 1_000.0)).collect()
+    }
+
     /// The configured algorithm.
     pub fn alg(&self) -> Alg {
         self.alg

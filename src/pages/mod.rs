@@ -1,4 +1,4 @@
-//! Pages: HTML from view models. They know nothing of HTTP; a folder may override each template.
+//! Pages: HTML from view models. They know nothing of HTTP.
 
 use std::sync::Arc;
 

@@ -102,7 +102,8 @@ impl Eyes {
     }
 }
 
-/// The folder, its parent, its subfolders, and where links among them lead; with their inodes.
+/// The folder, its subfolders, and where links among them lead; with their inodes. Not the parent: a log or a
+/// database beside the policies would wake the watcher at each write, and the tick sees a folder that is swapped.
 fn places(folder: &Path) -> BTreeSet<(PathBuf, u64)> {
     let mut found = BTreeSet::new();
     let mut add = |path: &Path| {
@@ -111,9 +112,6 @@ fn places(folder: &Path) -> BTreeSet<(PathBuf, u64)> {
         found.insert((real, meta.ino()));
         Some(())
     };
-    let _ = folder
-        .parent()
-        .map(|parent| add(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }));
     let _ = add(folder);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.path().is_dir() {

@@ -133,6 +133,19 @@ impl Store {
         })?)
     }
 
+    /// Gives a client its first keys; false = it has some already.
+    pub async fn set_first_keys(&self, document_id: &str, jwks: String, now: i64) -> Result<bool, Fault> {
+        let id = document_id.to_owned();
+        Ok(commit!(self, |c| {
+            bump!(c, CLIENTS)?;
+            let rows = diesel::update(clients::table.find(&id))
+                .filter(clients::jwks.is_null())
+                .set((clients::jwks.eq(&jwks), clients::updated_at.eq(now)))
+                .execute(c)?;
+            Ok(rows == 1)
+        })?)
+    }
+
     /// Puts a new secret in force. With `old_until` the one before it is accepted until then, without
     /// it ends now; whatever was before that ends in either case. False = there is no such client.
     pub async fn rotate_secret(

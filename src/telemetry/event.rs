@@ -62,15 +62,6 @@ pub enum Event<'a> {
         /// From where.
         ip: IpAddr,
     },
-    /// `authz.denied`: a policy refused.
-    AuthzDenied {
-        /// `User::"…"` or `Client::"…"`.
-        principal: &'a str,
-        /// The Cedar action.
-        action: &'a str,
-        /// The policies that decided; empty = nothing permits it.
-        policies: &'a [String],
-    },
     /// `login.succeeded`.
     LoginSucceeded {
         /// The user.
@@ -89,15 +80,6 @@ pub enum Event<'a> {
     LoginLimited {
         /// From where.
         ip: IpAddr,
-    },
-    /// `client.changed`: created, updated, deleted, or given a new secret or key.
-    ClientChanged {
-        /// The client.
-        client: &'a str,
-        /// `create`, `update`, `delete`, `rotate_secret`, `rotate_keys`.
-        change: &'static str,
-        /// `user:<id>`, `client:<id>` or `local:<unix user>`.
-        actor: &'a str,
     },
     /// `policy.reloaded`: a new set is in force.
     PolicyReloaded {
@@ -165,11 +147,9 @@ impl Event<'_> {
             Self::TokenRevoked { .. } => "token.revoked",
             Self::CodeIssued { .. } => "code.issued",
             Self::CodeReused { .. } => "code.reused",
-            Self::AuthzDenied { .. } => "authz.denied",
             Self::LoginSucceeded { .. } => "login.succeeded",
             Self::LoginFailed { .. } => "login.failed",
             Self::LoginLimited { .. } => "login.limited",
-            Self::ClientChanged { .. } => "client.changed",
             Self::PolicyReloaded { .. } => "policy.reloaded",
             Self::PolicyReloadFailed { .. } => "policy.reload_failed",
             Self::AuthorizationRefused { .. } => "authorization.refused",
@@ -219,16 +199,9 @@ impl Event<'_> {
     fn emit_other(&self) {
         let event = self.name();
         match *self {
-            Self::AuthzDenied { principal, action, policies } => {
-                let policies = policies.join(",");
-                tracing::info!(target: TARGET, event, principal, action, policies);
-            }
             Self::LoginSucceeded { user, ip } => tracing::info!(target: TARGET, event, user, %ip),
             Self::LoginFailed { user, ip } => tracing::warn!(target: TARGET, event, user, %ip),
             Self::LoginLimited { ip } => tracing::warn!(target: TARGET, event, %ip),
-            Self::ClientChanged { client, change, actor } => {
-                tracing::info!(target: TARGET, event, client, change, actor);
-            }
             Self::PolicyReloaded { revision, commit } => {
                 tracing::info!(target: TARGET, event, revision, commit);
             }

@@ -1,6 +1,6 @@
 //! The authorization code grant (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
-use super::{GrantRequest, TokenAnswer, asked, base_facts, issued, on_denied, sign};
+use super::{GrantRequest, TokenAnswer, base_facts, decide, issued, sign};
 use crate::app::App;
 use crate::app::clients::ClientState;
 use crate::flow::{Ask, authenticate};
@@ -54,7 +54,7 @@ pub(super) async fn redeem(app: &App, ask: &Ask, request: &GrantRequest) -> Resu
         user: Some(&user),
         facts: &facts,
     };
-    let permit = snapshot.issue_token(&question, asked(Some(&scopes)), on_denied(app))?;
+    let permit = decide(app, &snapshot, &question, Some(&scopes))?;
     // 6. Sign, then redeem the code and keep the token in one transaction.
     let (signed, row) = sign(app, ask.now_ms, &permit, &facts, code.auth_time, Some(hash))?;
     let jti = row.jti.clone();

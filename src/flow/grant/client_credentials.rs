@@ -1,6 +1,6 @@
 //! The client credentials grant (RFC 6749 §4.4): deprecated, off unless a client's document turns it on.
 
-use super::{GrantRequest, TokenAnswer, asked, base_facts, issued, on_denied, requested_scopes, sign};
+use super::{GrantRequest, TokenAnswer, base_facts, decide, issued, requested_scopes, sign};
 use crate::app::App;
 use crate::flow::{Ask, authenticate};
 use crate::oauth::grant::GrantType;
@@ -23,7 +23,7 @@ pub(super) async fn issue(app: &App, ask: &Ask, request: &GrantRequest) -> Resul
         user: None,
         facts: &facts,
     };
-    let permit = snapshot.issue_token(&question, asked(scopes.as_deref()), on_denied(app))?;
+    let permit = decide(app, &snapshot, &question, scopes.as_deref())?;
     let (signed, row) = sign(app, ask.now_ms, &permit, &facts, None, None)?;
     let jti = row.jti.clone();
     app.store.insert_token(row).await?;

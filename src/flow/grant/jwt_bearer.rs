@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{GrantRequest, TokenAnswer, asked, base_facts, issued, on_denied, requested_scopes, sign};
+use super::{GrantRequest, TokenAnswer, base_facts, decide, issued, requested_scopes, sign};
 use crate::app::App;
 use crate::app::clients::ClientState;
 use crate::flow::authenticate::SKEW_S;
@@ -46,7 +46,7 @@ pub(super) async fn exchange(app: &App, ask: &Ask, request: &GrantRequest) -> Re
         user: user.as_deref(),
         facts: &facts,
     };
-    let permit = snapshot.issue_token(&question, asked(scopes.as_deref()), on_denied(app))?;
+    let permit = decide(app, &snapshot, &question, scopes.as_deref())?;
     // 6. Sign, then remember the assertion and keep the token in one transaction.
     let (signed, row) = sign(app, ask.now_ms, &permit, &facts, None, None)?;
     let jti = row.jti.clone();

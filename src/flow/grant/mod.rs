@@ -13,11 +13,11 @@ use crate::app::clock;
 use crate::keys::{AccessClaims, SignedToken};
 use crate::oauth::client::{Client, is_name};
 use crate::oauth::grant::GrantType;
-use crate::oauth::reject::{Reject, Stop};
+use crate::oauth::reject::{Fault, Reject, Stop};
 use crate::oauth::scope::{self, Scope};
 use crate::oauth::secret::SecretHash;
 use crate::policy::permit::{IssueToken, Permit};
-use crate::policy::{GrantFacts, OnDenied, Requested};
+use crate::policy::{GrantFacts, GrantQuestion, OnDenied, Requested, Snapshot};
 use crate::store::NewToken;
 use crate::telemetry::Event;
 
@@ -84,7 +84,12 @@ fn refused(app: &App, ask: &Ask, request: &GrantRequest, grant: &'static str, st
             let client = client.filter(|name| is_name(name));
             Event::TokenRefused { client, grant: Some(grant), reject, ip: ask.ip }.emit();
         }
-        Stop::Fault(_) => app.metrics.token_denied(grant, "server_error"),
+        Stop::Fault(fault) => {
+            app.metrics.token_denied(grant, "server_error");
+            if matches!(fault, Fault::Unavailable(_)) {
+                app.metrics.db_busy();
+            }
+        }
     }
 }
 
@@ -102,6 +107,21 @@ fn on_denied(app: &App) -> OnDenied {
         crate::config::OnDenied::Reject => OnDenied::Reject,
         crate::config::OnDenied::Narrow => OnDenied::Narrow,
     }
+}
+
+/// Asks the policy and counts the answer.
+fn decide(
+    app: &App,
+    snapshot: &Snapshot,
+    question: &GrantQuestion<'_>,
+    scopes: Option<&[Scope]>,
+) -> Result<Permit<IssueToken>, Stop> {
+    let errors = app.policies.evaluation_errors();
+    let started = std::time::Instant::now();
+    let permit = snapshot.issue_token(question, asked(scopes), on_denied(app));
+    let errors = usize::try_from(app.policies.evaluation_errors() - errors).unwrap_or(0);
+    app.metrics.decided(question.grant.action(), permit.is_ok(), errors, started.elapsed());
+    permit
 }
 
 /// The facts that every grant question has; each grant adds its own.
