@@ -19,7 +19,8 @@ pub async fn reload(app: &Arc<App>, ask: &Ask, caller: &Caller) -> Result<Status
     let status = app.policies.status();
     caller::audit(app, ask, caller, &permit, &status.revision, serde_json::json!({})).await?;
     if done == Reload::Kept {
-        let first = status.held_back.first().map(|held| format!("{}:{} {}", held.file, held.line, held.message));
+        let first =
+            status.held_back.first().map(|held| format!("{}:{} {}", held.file, held.line, held.message));
         return Err(Reject::Conflict(first.unwrap_or_default().into()).into());
     }
     Ok(status)

@@ -120,7 +120,11 @@ fn checked_username(text: &str) -> Result<String, Reject> {
     let fits = (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         && uuid::Uuid::parse_str(text).is_err();
-    if fits { Ok(text.to_owned()) } else { Err(field("username", "is 1 to 64 of A-Z a-z 0-9 . _ - and no UUID")) }
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(field("username", "is 1 to 64 of A-Z a-z 0-9 . _ - and no UUID"))
+    }
 }
 
 fn checked_email(text: &str) -> Result<String, Reject> {

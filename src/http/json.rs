@@ -48,9 +48,7 @@ impl<T: ParseFromJSON> ParsePayload for StrictJson<T> {
         let value = parse(&bytes).map_err(Problem::from)?;
         match T::parse_from_json(Some(value)) {
             Ok(value) => Ok(Self(value)),
-            Err(error) => {
-                Err(Problem::from(Reject::Field("body", plain(&error.into_message()))).into())
-            }
+            Err(error) => Err(Problem::from(Reject::Field("body", plain(&error.into_message()))).into()),
         }
     }
 }
