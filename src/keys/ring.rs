@@ -199,8 +199,11 @@ impl KeyRing {
 
     /// The published keys with their ages in seconds.
     pub fn ages(&self, now_ms: i64) -> Vec<(&str, f64)> {
-        let published = self.keys.iter().filter(|key| self.publishes(&key.kid, now_ms));
-        published.map(|key| (key.kid.as_str(), (now_ms - key.created_at) as f64 / 1_000.0)).collect()
+        // A secret that the operator brings has no date of its own.
+        let published = self.keys.iter().filter(|key| key.jwk.is_some() && self.publishes(&key.kid, now_ms));
+        published
+            .map(|key| (key.kid.as_str(), now_ms.saturating_sub(key.created_at) as f64 / 1_000.0))
+            .collect()
     }
 
     /// The configured algorithm.
