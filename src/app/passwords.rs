@@ -1,6 +1,6 @@
 //! Passwords: argon2id, with a bound on how many are hashed at one time.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -21,7 +21,8 @@ pub struct Passwords {
     argon2: Argon2<'static>,
     places: Arc<Semaphore>,
     /// A hash of nobody's password: an unknown user costs the same as a wrong password (row T5).
-    nobody: Arc<str>,
+    /// Made at its first use: starting must not wait for it.
+    nobody: Arc<OnceLock<String>>,
 }
 
 impl Passwords {
@@ -33,12 +34,8 @@ impl Passwords {
         let params = Params::new(settings.argon2_kib, settings.argon2_passes, 1, None)
             .map_err(|e| Fault::Keys(format!("argon2 parameters: {e}")))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let nobody = hash_now(&argon2, &random_bytes()?, &random_bytes()?)?;
-        Ok(Self {
-            argon2,
-            places: Arc::new(Semaphore::new(settings.concurrent_hashes.max(1))),
-            nobody: nobody.into(),
-        })
+        let places = Arc::new(Semaphore::new(settings.concurrent_hashes.max(1)));
+        Ok(Self { argon2, places, nobody: Arc::default() })
     }
 
     /// Hashes a new password.
@@ -56,10 +53,14 @@ impl Passwords {
     /// [`Fault::Keys`] if hashing fails, [`Fault::Inconsistent`] if the stored hash cannot be read.
     pub async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, Fault> {
         let known = stored.is_some();
-        let hash = stored.unwrap_or(&self.nobody).to_owned();
-        let (argon2, password) = (self.argon2.clone(), password.to_owned());
+        let stored = stored.map(ToOwned::to_owned);
+        let (argon2, password, nobody) = (self.argon2.clone(), password.to_owned(), Arc::clone(&self.nobody));
         let fits = self
             .run(move || {
+                let hash = match stored {
+                    Some(hash) => hash,
+                    None => of_nobody(&argon2, &nobody)?,
+                };
                 let parsed = phc::PasswordHash::new(&hash)
                     .map_err(|_| Fault::Inconsistent("a stored password hash cannot be read".to_owned()))?;
                 Ok(argon2.verify_password(password.as_bytes(), &parsed).is_ok())
@@ -81,6 +82,14 @@ impl Passwords {
             .await
             .map_err(|_| Fault::Keys("password hashing failed".to_owned()))?
     }
+}
+
+fn of_nobody(argon2: &Argon2<'_>, kept: &OnceLock<String>) -> Result<String, Fault> {
+    if let Some(hash) = kept.get() {
+        return Ok(hash.clone());
+    }
+    let made = hash_now(argon2, &random_bytes()?, &random_bytes()?)?;
+    Ok(kept.get_or_init(|| made).clone())
 }
 
 fn hash_now(argon2: &Argon2<'_>, password: &[u8], salt: &[u8; 32]) -> Result<String, Fault> {
