@@ -23,9 +23,6 @@ const BATCH: u32 = 500;
 /// Starts all jobs; they end when the token is cancelled.
 pub fn start(app: &Arc<App>, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
     watch_policies(app, stop);
-    // Nobody's password is hashed before anybody is unknown, so that the first answer takes no longer.
-    let passwords = app.passwords.clone();
-    tokio::spawn(async move { passwords.verify("", None).await });
     vec![
         repeat(app, stop, POLL, |app| async move { poll(&app).await }),
         repeat(app, stop, FLUSH, |app| async move { flush(&app).await }),
