@@ -33,8 +33,6 @@ pub const ALIAS: &str = "/strapi-plugin-oauth2";
 /// The lines of requests, for a filter such as `info,grantwood::request=off`.
 const LINES: &str = "grantwood::request";
 
-/// Asked every few seconds by machines: logged at level DEBUG only.
-
 /// Paths, and all below them, whose errors are envelopes.
 pub const MANAGEMENT: [&str; 12] = [
     "/oauth2/clients",
