@@ -148,18 +148,12 @@ fn facts_of(
     signed_in: &SignedIn,
     consented: &[Scope],
 ) -> GrantFacts {
+    let ttl_s = client.client.access_token_ttl.unwrap_or(app.config.tokens.access_ttl.0);
     GrantFacts {
-        now_ms: ask.now_ms,
-        ip: ask.ip,
-        ttl_s: client.client.access_token_ttl.unwrap_or(app.config.tokens.access_ttl.0),
         audience: vec![app.audience().to_owned()],
-        pkce: None,
-        redirect_host: None,
-        redirect_loopback: false,
         auth_age_s: Some(u64::try_from((ask.now_ms - signed_in.auth_time_ms) / 1_000).unwrap_or(0)),
         consented: Some(consented.to_vec()),
-        alg: None,
-        assertion_ttl_s: None,
+        ..GrantFacts::new(ask.now_ms, ask.ip, ttl_s)
     }
 }
 

@@ -67,7 +67,7 @@ fn d20_the_ceiling_is_written_where_it_says_so() {
         assert_eq!(done.json()["data"]["scopes"], json!([scope::FIND, scope::FIND_ONE]));
         let after = std::fs::read_to_string(&path).expect("global.yaml");
         assert_eq!(after.lines().next(), before.lines().next(), "the comments stay");
-        crate::harness::policies::write(&path, &after.replace("managed_by: admin\n", ""));
+        crate::harness::policies::write(&path, after.replace("managed_by: admin\n", ""));
         crate::harness::eventually("git manages it", crate::harness::BOUND, || {
             put(&[scope::FIND]).status == 409
         });

@@ -126,19 +126,8 @@ fn decide(
 
 /// The facts that every grant question has; each grant adds its own.
 fn base_facts(app: &App, client: &Client, now_ms: i64, ip: IpAddr) -> GrantFacts {
-    GrantFacts {
-        now_ms,
-        ip,
-        ttl_s: client.access_token_ttl.unwrap_or(app.config.tokens.access_ttl.0),
-        audience: vec![app.audience().to_owned()],
-        pkce: None,
-        redirect_host: None,
-        redirect_loopback: false,
-        auth_age_s: None,
-        consented: None,
-        alg: None,
-        assertion_ttl_s: None,
-    }
+    let ttl_s = client.access_token_ttl.unwrap_or(app.config.tokens.access_ttl.0);
+    GrantFacts { audience: vec![app.audience().to_owned()], ..GrantFacts::new(now_ms, ip, ttl_s) }
 }
 
 /// Signs what the policy permitted and makes the row that tracks it. Nothing is written yet:
