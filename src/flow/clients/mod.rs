@@ -135,7 +135,7 @@ pub async fn create(
         last_used_at: None,
     };
     match app.config.policies.admin_writes {
-        AdminWrites::Files => create_file(app, &snapshot, &id, &document, row, ask).await?,
+        AdminWrites::Files => create_file(app, &id, &document, row, ask).await?,
         _ => {
             if !app.store.insert_client(row).await? {
                 return Err(Reject::Conflict("the client id is taken".into()).into());
@@ -152,13 +152,12 @@ pub async fn create(
 /// The client's document becomes a file of the policy folder; what is secret stays in its row.
 async fn create_file(
     app: &Arc<App>,
-    snapshot: &Snapshot,
     id: &ClientId,
     document: &crate::policy::ClientDocument,
     row: ClientRow,
     ask: &Ask,
 ) -> Result<(), Stop> {
-    put_in_force(app, snapshot, id, Some(document.clone()), None).await?;
+    put_in_force(app, id, Some(document.clone()), None).await?;
     let stored = app.store.client(id.as_str()).await?.ok_or(Reject::NotFound("client"))?;
     let change = ClientChange {
         secret_hash: Some(row.secret_hash),
@@ -174,12 +173,10 @@ async fn create_file(
 /// Writes or removes a client's file and waits until the set with it is in force here.
 async fn put_in_force(
     app: &Arc<App>,
-    snapshot: &Snapshot,
     id: &ClientId,
     document: Option<crate::policy::ClientDocument>,
     before: Option<crate::policy::ClientDocument>,
 ) -> Result<(), Stop> {
-    let _ = snapshot;
     let write = |document: Option<crate::policy::ClientDocument>| {
         let (worker, id) = (Arc::clone(app), id.clone());
         tokio::task::spawn_blocking(move || match document {
@@ -226,7 +223,7 @@ pub async fn update(
         change.jwks = credentials::registered_keys(&input)?.map(|keys| Some(keys.to_jwks().to_string()));
         if state.is_file() {
             let id = &state.client.id;
-            put_in_force(app, &snapshot, id, Some(document), Some(before.clone())).await?;
+            put_in_force(app, id, Some(document), Some(before.clone())).await?;
         } else {
             change.document = Some(Some(serde_json::to_string(&document).unwrap_or_default()));
         }
@@ -255,7 +252,7 @@ pub async fn delete(app: &Arc<App>, ask: &Ask, caller: &Caller, name: &str) -> R
         if before.managed_by.is_none() {
             return Err(git_manages(&snapshot, &state));
         }
-        put_in_force(app, &snapshot, &state.client.id, None, Some(before.clone())).await?;
+        put_in_force(app, &state.client.id, None, Some(before.clone())).await?;
     }
     app.store.delete_client(&state.row.document_id, ask.now_ms).await?;
     app.freshness.clients_changed();
