@@ -38,11 +38,22 @@ pub async fn begin(
     Ok(secret)
 }
 
-/// The user of a cookie's session, while it and the user are good.
+/// A session that is good.
+#[derive(Clone, Debug)]
+pub struct Current {
+    /// Whose it is.
+    pub signed_in: SignedIn,
+    /// The id that pages may show.
+    pub id: String,
+    /// Of the cookie's value.
+    pub hash: SecretHash,
+}
+
+/// The session of a cookie, while it and its user are good (attack row T12).
 ///
 /// # Errors
 /// A fault.
-pub async fn current(app: &App, ask: &Ask, cookie: Option<&str>) -> Result<Option<SignedIn>, Stop> {
+pub async fn current(app: &App, ask: &Ask, cookie: Option<&str>) -> Result<Option<Current>, Stop> {
     let Some(cookie) = cookie else { return Ok(None) };
     let hash = SecretHash::of(cookie);
     let Some(row) = app.store.session(hash).await? else { return Ok(None) };
@@ -55,7 +66,8 @@ pub async fn current(app: &App, ask: &Ask, cookie: Option<&str>) -> Result<Optio
         return Ok(None);
     }
     app.last_used.session(hash, ask.now_ms);
-    Ok(Some(SignedIn { user: state.user, auth_time_ms: row.auth_time }))
+    let signed_in = SignedIn { user: state.user, auth_time_ms: row.auth_time };
+    Ok(Some(Current { signed_in, id: row.id, hash }))
 }
 
 /// Ends the session of a cookie.

@@ -119,7 +119,7 @@ impl UserBearer {
 }
 
 /// The server, as the routes share it.
-fn served(request: &Request) -> Result<&Arc<App>, Stop> {
+pub(super) fn served(request: &Request) -> Result<&Arc<App>, Stop> {
     let gone = || Fault::Inconsistent("a route without its server".to_owned());
     Ok(request.data::<Arc<App>>().ok_or_else(gone)?)
 }

@@ -11,13 +11,16 @@ use serde_json::Value;
 
 use super::access_tokens::AccessTokensApi;
 use super::address::Networks;
-use super::authorize::{authorize, consent, consent_page, login};
+use super::authorize::authorize;
 use super::clients::ClientsApi;
 use super::consent::ConsentApi;
+use super::consent_page::{consent, consent_page};
 use super::cors::cors;
 use super::docs;
 use super::guard::{Guard, GuardSettings, MANAGEMENT};
+use super::login::{login, login_page, logout};
 use super::methods::Methods;
+use super::page;
 use super::path::below;
 use super::scopes::ScopesApi;
 use super::server_info::{ServerApi, healthz, metrics, readyz, style};
@@ -169,7 +172,8 @@ pub fn routes(
     let pages = Pages::new()?;
     let mut routes = Route::new()
         .at("/oauth2/authorize", get(authorize).post(authorize))
-        .at("/login", post(login))
+        .at("/login", get(login_page).post(login))
+        .at("/logout", post(logout))
         .at("/consent", get(consent_page).post(consent))
         .at("/assets/style.css", get(style))
         .at("/healthz", get(healthz))
@@ -182,6 +186,7 @@ pub fn routes(
     let routes = routes.nest("/", service(Some(Arc::clone(app))));
     let (shared, named) = (Arc::clone(app), Arc::clone(app));
     let routes = routes
+        .around(page::errors)
         .with(AddData::new(Arc::clone(app)))
         .with(AddData::new(pages))
         .with(AddData::new(draining.clone()))
@@ -190,7 +195,8 @@ pub fn routes(
     let methods = Methods::default()
         .openapi(&parsed, "")
         .at("/oauth2/authorize", &[Method::GET, Method::POST])
-        .at("/login", &[Method::POST])
+        .at("/login", &[Method::GET, Method::POST])
+        .at("/logout", &[Method::POST])
         .at("/consent", &[Method::GET, Method::POST])
         .at("/healthz", &[Method::GET])
         .at("/readyz", &[Method::GET])

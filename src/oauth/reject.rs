@@ -82,6 +82,8 @@ pub enum Reject {
     SignIn,
     /// Too many failures; try again after so many seconds.
     TooMany(u64),
+    /// A form that is not this browser's, or was posted by another site (attack row T2).
+    Form,
     /// No such thing.
     NotFound(&'static str),
     /// The thing's state or owner does not allow the change.
@@ -248,6 +250,11 @@ impl Reject {
             Self::TooMany(_) => {
                 ("temporarily_unavailable".into(), 429, "too many failed attempts; try again later".into())
             }
+            Self::Form => (
+                "access_denied".into(),
+                403,
+                "this form is not of this browser session; reload the page and try again".into(),
+            ),
             Self::NotFound(what) => ("not_found".into(), 404, format!("no such {what}").into()),
             Self::Conflict(why) => ("conflict".into(), 409, why.clone()),
             Self::Field(name, why) => ("invalid_request".into(), 400, format!("{name}: {why}").into()),

@@ -67,6 +67,14 @@ impl SecretHash {
     }
 }
 
+/// The token of a form, made of the secret of the cookie that it is bound to. Whoever sees it in a page learns
+/// nothing of the cookie, and whoever has no cookie cannot make it (attack row T2).
+pub fn form_token(cookie: &str) -> String {
+    let mut digest = Sha256::new_with_prefix(b"grantwood form\0");
+    digest.update(cookie.as_bytes());
+    URL_SAFE_NO_PAD.encode(digest.finalize())
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(***)")

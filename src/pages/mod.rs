@@ -1,21 +1,32 @@
 //! Pages: HTML from view models. They know nothing of HTTP.
+//!
+//! A page is a struct that implements [`View`] and a template of the folder `templates/`, which is embedded as a
+//! whole. Sentences stand in `texts.yaml`; a template says one by `t("login.title")`.
+
+mod texts;
 
 use std::sync::Arc;
 
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::value::Kwargs;
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+use rust_embed::RustEmbed;
 use serde::Serialize;
 
 use crate::oauth::reject::Fault;
+use texts::Texts;
 
 /// The style sheet of all pages.
 pub const STYLE: &str = include_str!("assets/style.css");
 
-const TEMPLATES: [(&str, &str); 4] = [
-    ("base.html", include_str!("templates/base.html")),
-    ("login.html", include_str!("templates/login.html")),
-    ("consent.html", include_str!("templates/consent.html")),
-    ("error.html", include_str!("templates/error.html")),
-];
+#[derive(RustEmbed)]
+#[folder = "src/pages/templates/"]
+struct Templates;
+
+/// What a page shows.
+pub trait View: Serialize {
+    /// The template that shows it: a path below `templates/`.
+    const TEMPLATE: &'static str;
+}
 
 /// The templates, parsed once.
 #[derive(Clone)]
@@ -24,21 +35,33 @@ pub struct Pages {
 }
 
 /// The sign-in page.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct LoginPage {
-    /// The pending request.
-    pub request: String,
-    /// The client that asks.
-    pub client_name: String,
+    /// The form's token.
+    pub csrf: String,
+    /// The pending request, if an application waits.
+    pub request: Option<String>,
+    /// The client that asks, if an application waits.
+    pub client_name: Option<String>,
+    /// Where to go afterwards, if no application waits.
+    pub next: Option<String>,
     /// What was typed before.
     pub identifier: String,
-    /// What went wrong.
-    pub error: Option<String>,
+    /// What went wrong: the key of a text.
+    pub error: Option<&'static str>,
+    /// Seconds to wait, where there were too many attempts.
+    pub seconds: String,
+    /// Whether somebody just signed out here.
+    pub signed_out: bool,
+    /// Whether the first password still lies where the first start put it.
+    pub first_password: bool,
 }
 
 /// The consent page.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConsentPage {
+    /// The form's token.
+    pub csrf: String,
     /// The pending request.
     pub request: String,
     /// The client that asks.
@@ -90,6 +113,18 @@ pub struct ErrorPage {
     pub request_id: String,
 }
 
+impl View for LoginPage {
+    const TEMPLATE: &'static str = "login.html";
+}
+
+impl View for ConsentPage {
+    const TEMPLATE: &'static str = "consent.html";
+}
+
+impl View for ErrorPage {
+    const TEMPLATE: &'static str = "error.html";
+}
+
 impl Pages {
     /// Parses the built-in templates.
     ///
@@ -98,43 +133,38 @@ impl Pages {
     pub fn new() -> Result<Self, Fault> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        for (name, source) in TEMPLATES {
-            environment
-                .add_template(name, source)
-                .map_err(|e| Fault::Inconsistent(format!("template {name}: {e}")))?;
+        let texts = Texts::default();
+        environment.add_function("t", move |key: &str, arguments: Kwargs| say(&texts, key, &arguments));
+        for name in Templates::iter() {
+            let broken = |why: String| Fault::Inconsistent(format!("template {name}: {why}"));
+            let file = Templates::get(&name).ok_or_else(|| broken("is gone".to_owned()))?;
+            let source = String::from_utf8(file.data.into_owned()).map_err(|e| broken(e.to_string()))?;
+            environment.add_template_owned(name.to_string(), source).map_err(|e| broken(e.to_string()))?;
         }
         Ok(Self { environment: Arc::new(environment) })
     }
 
-    /// Makes the sign-in page.
+    /// Makes a page.
     ///
     /// # Errors
     /// [`Fault::Inconsistent`] if the template fails.
-    pub fn login(&self, page: &LoginPage) -> Result<String, Fault> {
-        self.render("login.html", page)
+    pub fn render<V: View>(&self, view: &V) -> Result<String, Fault> {
+        let failed = |e: minijinja::Error| Fault::Inconsistent(format!("template {}: {e}", V::TEMPLATE));
+        let template = self.environment.get_template(V::TEMPLATE).map_err(failed)?;
+        template.render(minijinja::value::Serde(view)).map_err(failed)
     }
+}
 
-    /// Makes the consent page.
-    ///
-    /// # Errors
-    /// [`Fault::Inconsistent`] if the template fails.
-    pub fn consent(&self, page: &ConsentPage) -> Result<String, Fault> {
-        self.render("consent.html", page)
-    }
-
-    /// Makes the error page.
-    ///
-    /// # Errors
-    /// [`Fault::Inconsistent`] if the template fails.
-    pub fn error(&self, page: &ErrorPage) -> Result<String, Fault> {
-        self.render("error.html", page)
-    }
-
-    fn render(&self, name: &str, page: &impl Serialize) -> Result<String, Fault> {
-        let failed = |e: minijinja::Error| Fault::Inconsistent(format!("template {name}: {e}"));
-        let template = self.environment.get_template(name).map_err(failed)?;
-        template.render(minijinja::value::Serde(page)).map_err(failed)
-    }
+/// The template's `t(key, name=value, …)`. What it says is escaped where it stands, as every value.
+fn say(texts: &Texts, key: &str, arguments: &Kwargs) -> Result<String, minijinja::Error> {
+    let said = texts.say(key, |name| {
+        let value: Option<minijinja::Value> = arguments.get(name).ok();
+        value.filter(|value| !value.is_undefined() && !value.is_none()).map(|value| value.to_string())
+    });
+    said.ok_or_else(|| {
+        let why = format!("there is no text {key}, or an argument of it is missing");
+        minijinja::Error::new(ErrorKind::InvalidOperation, why)
+    })
 }
 
 #[cfg(test)]
@@ -144,13 +174,14 @@ mod tests {
     #[test]
     fn w2_names_are_rendered_inert() {
         let page = LoginPage {
-            request: "gwt_x".to_owned(),
-            client_name: "<img src=x onerror=alert(1)>\"><svg".to_owned(),
+            request: Some("gwt_x".to_owned()),
+            client_name: Some("<img src=x onerror=alert(1)>\"><svg".to_owned()),
             identifier: "\" autofocus onfocus=\"x".to_owned(),
-            error: Some("<b>".to_owned()),
+            error: Some("login.wrong"),
+            ..LoginPage::default()
         };
-        let html = Pages::new().unwrap().login(&page).unwrap();
-        assert!(!html.contains("<img") && !html.contains("<svg") && !html.contains("<b>"), "{html}");
+        let html = Pages::new().unwrap().render(&page).unwrap();
+        assert!(!html.contains("<img") && !html.contains("<svg"), "{html}");
         assert!(!html.contains("\" autofocus onfocus"), "{html}");
     }
 }
