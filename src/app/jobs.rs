@@ -15,6 +15,8 @@ use crate::telemetry::Event;
 const POLL: Duration = Duration::from_millis(400);
 /// Times of last use are at most this late.
 const FLUSH: Duration = Duration::from_secs(2);
+/// Entries of the audit log are at most this late.
+const RECORD: Duration = Duration::from_millis(250);
 /// Expired rows go away this often.
 const CLEANUP: Duration = Duration::from_secs(60);
 /// Rows of one cleanup statement.
@@ -26,6 +28,7 @@ pub fn start(app: &Arc<App>, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
     vec![
         repeat(app, stop, POLL, |app| async move { poll(&app).await }),
         repeat(app, stop, FLUSH, |app| async move { flush(&app).await }),
+        repeat(app, stop, RECORD, |app| async move { record(&app).await }),
         repeat(app, stop, CLEANUP, |app| async move { clean(&app).await }),
     ]
 }
@@ -82,7 +85,18 @@ async fn flush(app: &App) {
     }
 }
 
+async fn record(app: &App) {
+    if let Err(fault) = app.decisions.flush(&app.store).await {
+        tracing::warn!(%fault, "entries of the audit log could not be written; they wait");
+    }
+}
+
 async fn clean(app: &App) {
+    let oldest = app.clock.now_ms().saturating_sub(app.config.audit.keep_grants.millis());
+    match app.store.cleanup_grants(oldest, BATCH).await {
+        Ok(rows) => app.metrics.cleaned_up("audit", rows as u64),
+        Err(fault) => tracing::warn!(%fault, "old entries of the audit log could not be removed"),
+    }
     match app.store.cleanup(app.clock.now_ms(), BATCH).await {
         Ok(cleaned) => {
             app.metrics.cleanup_ran();
@@ -99,6 +113,8 @@ async fn clean(app: &App) {
 /// Writes what is pending before the process ends.
 pub async fn finish(app: &App) {
     flush(app).await;
+    record(app).await;
+    app.decisions.flush_lines();
 }
 
 fn watch_policies(app: &Arc<App>, stop: &CancellationToken) {

@@ -4,6 +4,7 @@
 
 pub mod clients;
 pub mod clock;
+pub mod decisions;
 mod freshness;
 pub mod jobs;
 pub mod keys;
@@ -31,6 +32,7 @@ use crate::telemetry::Metrics;
 
 use clients::ClientState;
 use clock::Clock;
+use decisions::Decisions;
 use freshness::Freshness;
 use last_used::LastUsed;
 use limits::FailureLimit;
@@ -56,6 +58,8 @@ pub struct App {
     pub clock: Clock,
     /// Counters for `/metrics`.
     pub metrics: Arc<Metrics>,
+    /// Where decisions are recorded.
+    pub decisions: Decisions,
     /// Password hashing.
     pub passwords: Passwords,
     /// Failed client authentications per client and address.

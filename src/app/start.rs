@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use moka::sync::Cache;
 
 use super::clock::{self, Clock};
+use super::decisions::Decisions;
 use super::freshness::Freshness;
 use super::last_used::LastUsed;
 use super::limits::FailureLimit;
@@ -72,12 +73,14 @@ pub async fn open(
         return Err(StartError::Fault(Fault::Keys("no signing key is active".to_owned())));
     }
     let window_ms = config.limits.window.0.saturating_mul(1_000);
+    let metrics = Arc::new(Metrics::new());
     let app = Arc::new(App {
+        decisions: Decisions::open(&config, &metrics).map_err(StartError::Fault)?,
         public,
         store,
         policies,
         clock,
-        metrics: Arc::new(Metrics::new()),
+        metrics,
         passwords: Passwords::new(&config.users).map_err(StartError::Fault)?,
         client_failures: FailureLimit::new(config.limits.client_failures, window_ms),
         login_failures: FailureLimit::new(config.limits.login_failures, window_ms),

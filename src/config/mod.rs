@@ -175,8 +175,39 @@ impl Config {
         {
             problems.push(format!("clients.default_redirect_uri: {why}"));
         }
+        self.check_decisions(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
     }
+
+    fn check_decisions(&self, problems: &mut Vec<String>) {
+        let decisions = &self.decisions;
+        for (key, value, most) in [
+            ("decisions.rotate_mb", decisions.rotate_mb, 1 << 20),
+            ("decisions.keep", decisions.keep.into(), 1_000),
+            ("decisions.sample_allows", decisions.sample_allows.into(), 1_000_000),
+        ] {
+            if !(1..=most).contains(&value) {
+                problems.push(format!("{key} is {value}; it may be 1 to {most}"));
+            }
+        }
+        for header in &decisions.headers {
+            if !is_harmless_header(header) {
+                problems.push(format!(
+                    "decisions.headers: {header:?} is no header in lower case, or one that carries credentials"
+                ));
+            }
+        }
+    }
+}
+
+/// A header's name in lower case, and not one that is made to carry a credential (attack row W4).
+fn is_harmless_header(name: &str) -> bool {
+    const CREDENTIALS: [&str; 5] = ["auth", "cookie", "token", "secret", "key"];
+    let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    !name.is_empty()
+        && name.bytes().all(is_name)
+        && name != "dpop"
+        && !CREDENTIALS.iter().any(|word| name.contains(word))
 }
 
 /// An address or a network; the whole internet is never trusted (attack row V2).

@@ -20,7 +20,7 @@ pub async fn list(
     page: Page,
 ) -> Result<Listed<TokenRow>, Stop> {
     let snapshot = app.policies.current();
-    caller::permitted(ask, &snapshot, caller, admin::TOKEN_READ, AdminResource::Server)?;
+    caller::permitted(app, ask, &snapshot, caller, admin::TOKEN_READ, AdminResource::Server)?;
     Ok(app.store.list_tokens(filter, sort, page).await?)
 }
 
@@ -30,7 +30,7 @@ pub async fn list(
 /// Missing permission, or a fault.
 pub async fn revoke(app: &App, ask: &Ask, caller: &Caller, jti: &str) -> Result<bool, Stop> {
     let snapshot = app.policies.current();
-    let permit = caller::permitted(ask, &snapshot, caller, admin::TOKEN_REVOKE, AdminResource::Server)?;
+    let permit = caller::permitted(app, ask, &snapshot, caller, admin::TOKEN_REVOKE, AdminResource::Server)?;
     if jti.is_empty() || jti.len() > 64 || !jti.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Reject::Field("jti", "is the id of a token".to_owned()).into());
     }

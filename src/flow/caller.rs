@@ -12,8 +12,8 @@ use crate::oauth::reject::{Reject, Stop};
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
 use crate::policy::permit::{Administer, Permit};
-use crate::policy::{Actor, AdminQuestion, AdminResource, Snapshot};
-use crate::store::AuditRow;
+use crate::policy::{Actor, AdminQuestion, AdminResource, Asked, Snapshot, Trace};
+use crate::store::{AuditRow, KIND_ADMIN};
 use crate::telemetry::Event;
 
 /// Who calls.
@@ -22,6 +22,8 @@ pub struct Caller {
     who: Who,
     /// What the access token carries; none = the user's own token of `/auth/local`, or a session.
     scopes: Option<Arc<[Scope]>>,
+    /// The access token's id.
+    jti: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,12 +36,12 @@ enum Who {
 impl Caller {
     /// A user who signed in with this server itself.
     pub fn signed_in(user: Arc<User>) -> Self {
-        Self { who: Who::User(user), scopes: None }
+        Self { who: Who::User(user), scopes: None, jti: None }
     }
 
     /// Who runs the command line on the server's own machine.
     pub fn operator(name: &str) -> Self {
-        Self { who: Who::Operator(format!("local:{name}")), scopes: None }
+        Self { who: Who::Operator(format!("local:{name}")), scopes: None, jti: None }
     }
 
     /// The user, if it is one.
@@ -93,11 +95,12 @@ pub async fn bearer(
     }
     let found = live(app, ask, snapshot, token).await?.ok_or(Reject::TokenInvalid)?;
     app.last_used.token(&found.row.jti, ask.now_ms);
+    let jti = Some(Arc::from(found.row.jti.as_str()));
     let who = match found.user {
         Some(user) => Who::User(user),
         None => Who::Client(found.client),
     };
-    Ok(Caller { who, scopes: Some(found.scopes) })
+    Ok(Caller { who, scopes: Some(found.scopes), jti })
 }
 
 /// The signed-in user behind a token of `/auth/local`; an access token will not do, or an application
@@ -126,6 +129,7 @@ async fn user_of_token(app: &App, ask: &Ask, token: &str) -> Result<Option<Signe
 /// # Errors
 /// [`Reject::Forbidden`], naming the missing permission, or [`Reject::InsufficientScope`].
 pub fn permitted(
+    app: &App,
     ask: &Ask,
     snapshot: &Snapshot,
     caller: &Caller,
@@ -140,7 +144,15 @@ pub fn permitted(
         now_ms: ask.now_ms,
         ip: ask.ip,
     };
-    snapshot.administer(&question).map_err(|decision| {
+    let started = std::time::Instant::now();
+    let result = snapshot.administer(&question);
+    let decision = match &result {
+        Ok(permit) => permit.get().decision(),
+        Err(decision) => decision.clone(),
+    };
+    let trace = Trace { request_id: &ask.request_id, jti: caller.jti.as_deref(), took: started.elapsed() };
+    app.decisions.record(snapshot, &Asked::Admin(question), &decision, trace);
+    result.map_err(|decision| {
         let reject = match decision.error.as_deref() {
             Some("insufficient_scope") => Reject::InsufficientScope(action.to_owned()),
             _ => Reject::Forbidden { action, policies: decision.policies },
@@ -178,6 +190,8 @@ pub async fn audit(
             request_id: ask.request_id.as_ref().to_owned(),
             ip: ask.ip.to_string(),
             detail: detail.to_string(),
+            kind: KIND_ADMIN.to_owned(),
+            jti: None,
         })
         .await?;
     Ok(())

@@ -14,7 +14,7 @@ use crate::oauth::reject::{Fault, Reject, Stop};
 use crate::oauth::scope::{self, Scope};
 use crate::oauth::secret::Kind;
 use crate::oauth::user::User;
-use crate::policy::{Decision, GrantFacts, GrantQuestion, Snapshot};
+use crate::policy::{Answers, Decision, GrantFacts, GrantQuestion, Snapshot, Trace};
 use crate::store::{CodeRow, ConsentKey, ConsentRow, Listed, NewConsent, Page};
 use crate::telemetry::Event;
 
@@ -218,7 +218,12 @@ async fn code_for(
     let scopes = wanted(app, ask, &snapshot, client, request, signed_in, ticked).await?;
     // 2. The policy decides.
     let facts = request_facts(app, ask, client, request, signed_in, &scopes);
-    let permit = snapshot.issue_code(&question(client, &signed_in.user, &facts), &scopes)?;
+    let question = question(client, &signed_in.user, &facts);
+    let (mut answers, started) = (Answers::default(), std::time::Instant::now());
+    let permit = snapshot.issue_code_told(&question, &scopes, &mut answers);
+    let trace = Trace { request_id: &ask.request_id, jti: None, took: started.elapsed() };
+    app.decisions.granted(&app.store, &snapshot, &question, &answers, trace).await?;
+    let permit = permit?;
     // 3. Remember the consent, then keep the code.
     let permitted = permit.get();
     let (user, client_id) = (permitted.user.as_ref(), permitted.client.as_str());

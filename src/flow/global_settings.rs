@@ -24,7 +24,8 @@ pub async fn update(
     scopes: Vec<String>,
 ) -> Result<GlobalSettings, Stop> {
     let snapshot = app.policies.current();
-    let permit = caller::permitted(ask, &snapshot, caller, admin::SETTINGS_UPDATE, AdminResource::Server)?;
+    let permit =
+        caller::permitted(app, ask, &snapshot, caller, admin::SETTINGS_UPDATE, AdminResource::Server)?;
     if document_id != GLOBAL_ID {
         return Err(Reject::NotFound("document").into());
     }

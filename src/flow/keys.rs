@@ -17,7 +17,7 @@ pub fn jwks(app: &App) -> serde_json::Value {
 /// Missing permission, or a fault.
 pub async fn rotate(app: &App, ask: &Ask, caller: &Caller) -> Result<String, Stop> {
     let snapshot = app.policies.current();
-    let permit = caller::permitted(ask, &snapshot, caller, admin::KEY_ROTATE, AdminResource::Server)?;
+    let permit = caller::permitted(app, ask, &snapshot, caller, admin::KEY_ROTATE, AdminResource::Server)?;
     let kid = app.rotate_keys(app.config.keys.overlap.millis()).await?;
     caller::audit(app, ask, caller, &permit, &kid, serde_json::json!({})).await?;
     Ok(kid)

@@ -14,7 +14,7 @@ use crate::oauth::reject::Fault;
 use crate::oauth::scope::{self, Scope};
 use crate::oauth::secret::SecretHash;
 use crate::oauth::user::User;
-use crate::policy::{GrantFacts, GrantQuestion, Snapshot};
+use crate::policy::{Asked, GrantFacts, GrantQuestion, Snapshot, Trace};
 use crate::store::TokenRow;
 
 /// Longest access token that is looked at, in bytes.
@@ -93,7 +93,7 @@ pub async fn revived(
         Some((_, scopes)) => scopes,
         None => {
             let user = user.as_ref().map(|state| state.user.as_ref());
-            let scopes: Arc<[Scope]> = permitted_now(snapshot, &client, user, &row)?.into();
+            let scopes: Arc<[Scope]> = permitted_now(app, ask, snapshot, &client, user, &row)?.into();
             if let Some(key) = key {
                 app.still_permitted.insert(row.jti.clone(), (key, Arc::clone(&scopes)));
             }
@@ -108,6 +108,8 @@ pub async fn revived(
 
 /// Puts the grant question again: the circumstances of the issue, the entities and policies of now.
 fn permitted_now(
+    app: &App,
+    ask: &Ask,
     snapshot: &Snapshot,
     client: &ClientState,
     user: Option<&User>,
@@ -119,7 +121,13 @@ fn permitted_now(
     let grant = GrantType::parse(&row.grant_type).ok_or_else(|| unreadable("grant type"))?;
     let question =
         GrantQuestion { client: &client.client, active: client.active, grant, user, facts: &facts };
-    Ok(snapshot.still_permitted(&question, &scopes))
+    let started = std::time::Instant::now();
+    let decided = snapshot.decide_scopes(&question, &scopes);
+    let trace = Trace { request_id: &ask.request_id, jti: Some(&row.jti), took: started.elapsed() };
+    for (scope, decision) in &decided {
+        app.decisions.record(snapshot, &Asked::Recheck(question, Some(scope)), decision, trace);
+    }
+    Ok(decided.into_iter().filter(|(_, decision)| decision.allowed).map(|(scope, _)| scope).collect())
 }
 
 /// The `jti` that a text claims, if it looks like a JWT at all.

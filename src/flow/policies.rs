@@ -14,7 +14,7 @@ use crate::policy::{AdminResource, Reload, Status, admin};
 /// [`Reject::Conflict`] with the first problem where the folder is held back, missing permission, or a fault.
 pub async fn reload(app: &Arc<App>, ask: &Ask, caller: &Caller) -> Result<Status, Stop> {
     let snapshot = app.policies.current();
-    let permit = caller::permitted(ask, &snapshot, caller, admin::POLICY_RELOAD, AdminResource::Server)?;
+    let permit = caller::permitted(app, ask, &snapshot, caller, admin::POLICY_RELOAD, AdminResource::Server)?;
     let done = jobs::reload(app).await;
     let status = app.policies.status();
     caller::audit(app, ask, caller, &permit, &status.revision, serde_json::json!({})).await?;

@@ -30,7 +30,7 @@ pub struct ScopeEntry {
 /// Missing permission, or a fault.
 pub fn list(app: &App, ask: &Ask, caller: &Caller) -> Result<BTreeMap<String, Vec<ScopeEntry>>, Stop> {
     let snapshot = app.policies.current();
-    caller::permitted(ask, &snapshot, caller, admin::SCOPE_READ, AdminResource::Server)?;
+    caller::permitted(app, ask, &snapshot, caller, admin::SCOPE_READ, AdminResource::Server)?;
     let global = snapshot.global();
     let mut groups: BTreeMap<String, Vec<ScopeEntry>> = BTreeMap::new();
     for content_type in snapshot.catalog().content_types() {
@@ -69,7 +69,7 @@ pub const GLOBAL_ID: &str = "global";
 /// Missing permission, or a fault.
 pub fn global(app: &App, ask: &Ask, caller: &Caller) -> Result<GlobalSettings, Stop> {
     let snapshot: Arc<_> = app.policies.current();
-    caller::permitted(ask, &snapshot, caller, admin::SETTINGS_READ, AdminResource::Server)?;
+    caller::permitted(app, ask, &snapshot, caller, admin::SETTINGS_READ, AdminResource::Server)?;
     Ok(describe(&snapshot))
 }
 

@@ -8,6 +8,7 @@ use crate::app::{App, clock};
 use crate::keys::UserClaims;
 use crate::oauth::reject::{Reject, Stop};
 use crate::policy::permit::{Permit, SignIn};
+use crate::policy::{Asked, SignInQuestion, Trace};
 use crate::telemetry::Event;
 
 /// A signed-in user with the token that proves it.
@@ -86,7 +87,16 @@ async fn check(
     let Some(row) = row.filter(|_| right) else { return Err(Reject::SignIn.into()) };
     let user = user_of(row)?;
     let snapshot = app.policies.current();
-    let permit = snapshot.sign_in(&user, ask.ip, ask.now_ms).map_err(|_| Reject::SignIn)?;
+    let started = std::time::Instant::now();
+    let permit = snapshot.sign_in(&user, ask.ip, ask.now_ms);
+    let decision = match &permit {
+        Ok(permit) => permit.get().decision(),
+        Err(decision) => decision.clone(),
+    };
+    let trace = Trace { request_id: &ask.request_id, jti: None, took: started.elapsed() };
+    let question = SignInQuestion { user: &user, ip: ask.ip, now_ms: ask.now_ms };
+    app.decisions.record(&snapshot, &Asked::SignIn(question), &decision, trace);
+    let permit = permit.map_err(|_| Reject::SignIn)?;
     app.login_failures.succeeded(&key);
     app.address_failures.succeeded(&ask.ip);
     Ok((SignedIn { user: user.into(), auth_time_ms: ask.now_ms }, permit))

@@ -65,7 +65,7 @@ fn access_claims() -> AccessClaims {
 }
 
 fn sign_in() -> Permit<SignIn> {
-    Permit::for_test(SignIn { user: Arc::from("ann") })
+    Permit::for_test(SignIn { user: Arc::from("ann"), policies: Vec::new() })
 }
 
 fn user_claims() -> UserClaims {
@@ -274,7 +274,7 @@ fn user_tokens_come_back_as_they_went() {
         assert_eq!(ring.verify_user_token(&token, ISSUER, NOW - 500 + 60_000), None, "no leeway");
         assert_eq!(ring.verify_user_token(&token, "https://other.example", NOW), None);
         assert_eq!(ring.verify_user_token(&format!("{token}x"), ISSUER, NOW), None);
-        let mallory = Permit::for_test(SignIn { user: Arc::from("mallory") });
+        let mallory = Permit::for_test(SignIn { user: Arc::from("mallory"), policies: Vec::new() });
         let token = ring.sign_user_token(&mallory, user_claims(), NOW).unwrap();
         assert_eq!(ring.verify_user_token(&token, ISSUER, NOW).unwrap().user, "mallory", "the permit's user");
     }

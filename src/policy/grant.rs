@@ -22,6 +22,15 @@ struct Prepared {
     user: Option<PreparedUser>,
 }
 
+/// Every answer of one request: may it start, and each scope.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// May this grant start at all.
+    pub start: Decision,
+    /// Each scope that was asked about, in order; empty where the start was refused.
+    pub scopes: Vec<(Scope, Decision)>,
+}
+
 struct PreparedUser {
     uid: EntityUid,
     numbers: Vec<u32>,
@@ -54,9 +63,20 @@ impl Snapshot {
         requested: Requested<'_>,
         on_denied: OnDenied,
     ) -> Result<Permit<IssueToken>, Stop> {
+        self.issue_token_told(question, requested, on_denied, &mut Answers::default())
+    }
+
+    /// The same, and tells every answer that led to it.
+    pub fn issue_token_told(
+        &self,
+        question: &GrantQuestion<'_>,
+        requested: Requested<'_>,
+        on_denied: OnDenied,
+        told: &mut Answers,
+    ) -> Result<Permit<IssueToken>, Stop> {
         let closed = consent_is_needed(question);
         let question = &GrantQuestion { facts: closed.as_ref().unwrap_or(question.facts), ..*question };
-        let (scopes, policies) = self.granted(question, requested, on_denied)?;
+        let (scopes, policies) = self.granted(question, requested, on_denied, told)?;
         Ok(Permit::new(IssueToken {
             client: question.client.id.clone(),
             user: question.user.map(|user| user.id.clone()),
@@ -75,12 +95,22 @@ impl Snapshot {
         question: &GrantQuestion<'_>,
         scopes: &[Scope],
     ) -> Result<Permit<IssueCode>, Stop> {
+        self.issue_code_told(question, scopes, &mut Answers::default())
+    }
+
+    /// The same, and tells every answer that led to it.
+    pub fn issue_code_told(
+        &self,
+        question: &GrantQuestion<'_>,
+        scopes: &[Scope],
+        told: &mut Answers,
+    ) -> Result<Permit<IssueCode>, Stop> {
         let Some(user) = question.user else {
             return Err(Stop::Fault(Fault::Policy("a code needs a user".to_owned())));
         };
         let closed = consent_is_needed(question);
         let question = &GrantQuestion { facts: closed.as_ref().unwrap_or(question.facts), ..*question };
-        let (scopes, _) = self.granted(question, Requested::Exactly(scopes), OnDenied::Reject)?;
+        let (scopes, _) = self.granted(question, Requested::Exactly(scopes), OnDenied::Reject, told)?;
         Ok(Permit::new(IssueCode { client: question.client.id.clone(), user: user.id.clone(), scopes }))
     }
 
@@ -96,23 +126,28 @@ impl Snapshot {
         question: &GrantQuestion<'_>,
         requested: Requested<'_>,
         on_denied: OnDenied,
+        told: &mut Answers,
     ) -> Result<(Vec<Scope>, Vec<String>), Stop> {
         let scopes = match requested {
             Requested::All => &question.client.scopes,
             Requested::Exactly(scopes) => scopes,
         };
-        let fault = |why| {
-            self.decider().failed(String::clone(&why));
-            Stop::Fault(Fault::Policy(why))
+        let prepared = match self.prepare(question, scopes) {
+            Ok(prepared) => prepared,
+            Err(why) => {
+                told.start = self.decider().failed(why.clone());
+                return Err(Stop::Fault(Fault::Policy(why)));
+            }
         };
-        let prepared = self.prepare(question, scopes).map_err(fault)?;
-        let start = self.start(question, &prepared);
+        told.start = self.start(question, &prepared);
+        let start = told.start.clone();
         if !start.allowed {
             return Err(self.refused_start(question, start));
         }
         let mut policies = start.policies;
         let mut granted = Vec::with_capacity(scopes.len());
-        for (scope, decision) in self.each(question, scopes, &prepared) {
+        told.scopes = self.each(question, scopes, &prepared);
+        for (scope, decision) in told.scopes.iter().cloned() {
             if decision.allowed {
                 granted.push(scope);
                 policies.extend(decision.policies);

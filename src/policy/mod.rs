@@ -20,6 +20,7 @@ mod load;
 mod names;
 pub mod permit;
 pub mod question;
+pub mod record;
 mod rules;
 mod schema;
 mod shapes;
@@ -39,11 +40,13 @@ pub use client::{FieldProblem, Mode};
 pub use diagnostics::{Diagnostic, LoadFailed, Severity};
 pub use documents::{ClientDocument, ManagedBy, Ttl};
 pub use engine::{Engine, Reload, Status};
+pub use grant::Answers;
 pub use load::Options;
 pub use permit::Permit;
 pub use question::{
-    Actor, AdminQuestion, AdminResource, Decision, GrantFacts, GrantQuestion, HttpFacts, OnDenied, Requested,
-    TokenFacts, UseQuestion,
+    Actor, AdminQuestion, AdminResource, Asked, Decision, GrantFacts, GrantQuestion, HttpFacts, OnDenied,
+    Requested, SignInQuestion, TokenFacts, UseQuestion,
 };
+pub use record::{Record, Trace};
 pub use schema::schema_text;
 pub use snapshot::{Global, PolicyInfo, Snapshot};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::question::Decision;
 use crate::oauth::client::ClientId;
 use crate::oauth::grant::GrantType;
 use crate::oauth::scope::Scope;
@@ -57,6 +58,8 @@ pub struct IssueToken {
 pub struct SignIn {
     /// The user's document id.
     pub user: Arc<str>,
+    /// Ids of the policies that decided, sorted.
+    pub policies: Vec<String>,
 }
 
 /// An authorization code that may be issued: the user agreed and the policy permits.
@@ -79,4 +82,18 @@ pub struct Administer {
     pub policies: Vec<String>,
     /// The digest of the policy set that decided.
     pub revision: Arc<str>,
+}
+
+impl SignIn {
+    /// The decision behind it.
+    pub fn decision(&self) -> Decision {
+        Decision { allowed: true, policies: self.policies.clone(), ..Decision::default() }
+    }
+}
+
+impl Administer {
+    /// The decision behind it.
+    pub fn decision(&self) -> Decision {
+        Decision { allowed: true, policies: self.policies.clone(), ..Decision::default() }
+    }
 }

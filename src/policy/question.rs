@@ -181,6 +181,32 @@ pub enum AdminResource<'a> {
     Client(&'a Client),
 }
 
+/// Any question, for the decision log and for explanations.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked<'a> {
+    /// May this client have this scope; none = may it start this grant at all.
+    Grant(GrantQuestion<'a>, Option<&'a Scope>),
+    /// Does this scope of a live token still stand; none = its whole grant.
+    Recheck(GrantQuestion<'a>, Option<&'a Scope>),
+    /// May this token do this now.
+    Use(UseQuestion<'a>),
+    /// May this actor administer.
+    Admin(AdminQuestion<'a>),
+    /// May this user sign in.
+    SignIn(SignInQuestion<'a>),
+}
+
+/// May this user sign in?
+#[derive(Clone, Copy, Debug)]
+pub struct SignInQuestion<'a> {
+    /// Who.
+    pub user: &'a User,
+    /// The caller's address.
+    pub ip: IpAddr,
+    /// The moment, in milliseconds since 1970, UTC.
+    pub now_ms: i64,
+}
+
 /// The answer to one question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {

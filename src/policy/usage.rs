@@ -4,7 +4,7 @@ use super::decide::Ask;
 use super::facts::{self, TokenPairs};
 use super::names::uid;
 use super::permit::{Administer, Permit, SignIn};
-use super::question::{Actor, AdminQuestion, AdminResource, Decision, UseQuestion};
+use super::question::{Actor, AdminQuestion, AdminResource, Asked, Decision, UseQuestion};
 use super::slice::{Key, Type};
 use super::snapshot::Snapshot;
 use crate::oauth::scope::Scope;
@@ -37,7 +37,28 @@ impl Snapshot {
         now_ms: i64,
     ) -> Result<Permit<SignIn>, Decision> {
         let decision = self.signing_in(user, ip, now_ms).unwrap_or_else(|why| self.decider().failed(why));
-        if decision.allowed { Ok(Permit::new(SignIn { user: user.id.clone() })) } else { Err(decision) }
+        if !decision.allowed {
+            return Err(decision);
+        }
+        Ok(Permit::new(SignIn { user: user.id.clone(), policies: decision.policies }))
+    }
+
+    /// Answers any question, as the functions of its kind do.
+    pub fn decide(&self, asked: &Asked<'_>) -> Decision {
+        match asked {
+            Asked::Grant(question, None) | Asked::Recheck(question, None) => self.decide_start(question),
+            Asked::Grant(question, Some(scope)) | Asked::Recheck(question, Some(scope)) => {
+                let mut decided = self.decide_scopes(question, std::slice::from_ref(*scope));
+                decided.pop().map(|(_, decision)| decision).unwrap_or_default()
+            }
+            Asked::Use(question) => self.decide_use(question),
+            Asked::Admin(question) => {
+                self.administration(question).unwrap_or_else(|why| self.decider().failed(why))
+            }
+            Asked::SignIn(question) => self
+                .signing_in(question.user, question.ip, question.now_ms)
+                .unwrap_or_else(|why| self.decider().failed(why)),
+        }
     }
 
     fn usage(&self, question: &UseQuestion<'_>) -> Result<Decision, String> {

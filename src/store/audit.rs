@@ -35,7 +35,21 @@ pub struct AuditRow {
     pub ip: String,
     /// More, JSON. Never a secret.
     pub detail: String,
+    /// [`KIND_ADMIN`], [`KIND_GRANT`] or [`KIND_SIGN_IN`].
+    pub kind: String,
+    /// The token that a grant gave.
+    pub jti: Option<String>,
 }
+
+/// Somebody administered, or tried to.
+pub const KIND_ADMIN: &str = "admin";
+/// A client asked for a token or a user for a code. The row's id is that of the request.
+pub const KIND_GRANT: &str = "grant";
+/// A user was kept from signing in by the policy.
+pub const KIND_SIGN_IN: &str = "sign-in";
+
+/// Rows of one transaction.
+const PART: usize = 256;
 
 /// Which entries. All that is given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,6 +100,52 @@ impl Store {
     pub async fn insert_audit(&self, entry: AuditRow) -> Result<(), Fault> {
         commit!(self, |c| diesel::insert_into(audit::table).values(&entry).execute(c))?;
         Ok(())
+    }
+
+    /// Adds many entries. One whose id is there already stays as it is.
+    pub async fn insert_audits(&self, entries: Vec<AuditRow>) -> Result<(), Fault> {
+        for part in entries.chunks(PART) {
+            let part = part.to_vec();
+            commit!(self, |c| {
+                for entry in &part {
+                    diesel::insert_into(audit::table).values(entry).on_conflict_do_nothing().execute(c)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The entries of one request, in the order of time.
+    pub async fn audit_of_request(&self, request_id: &str) -> Result<Vec<AuditRow>, Fault> {
+        if request_id.contains('\0') {
+            return Ok(Vec::new());
+        }
+        let id = request_id.to_owned();
+        Ok(read!(self, |c| {
+            let grant: Option<AuditRow> =
+                audit::table.find(&id).select(AuditRow::as_select()).get_result(c).optional()?;
+            let mut rows: Vec<AuditRow> = audit::table
+                .filter(audit::request_id.eq(&id).and(audit::kind.ne(KIND_GRANT)))
+                .order((audit::at.asc(), audit::id.asc()))
+                .select(AuditRow::as_select())
+                .load(c)?;
+            rows.extend(grant.filter(|row| row.kind == KIND_GRANT));
+            Ok(rows)
+        })?)
+    }
+
+    /// The grant that gave a token.
+    pub async fn audit_of_token(&self, jti: &str) -> Result<Option<AuditRow>, Fault> {
+        if jti.contains('\0') {
+            return Ok(None);
+        }
+        let jti = jti.to_owned();
+        Ok(read!(self, |c| {
+            let rows: Vec<AuditRow> =
+                audit::table.filter(audit::jti.eq(&jti)).select(AuditRow::as_select()).load(c)?;
+            Ok(rows.into_iter().next())
+        })?)
     }
 
     /// A page of entries, the latest first.

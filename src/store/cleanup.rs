@@ -39,6 +39,11 @@ impl Store {
         })
     }
 
+    /// Deletes grants' entries of the audit log from before a time; what administrators did stays.
+    pub async fn cleanup_grants(&self, before: i64, batch: u32) -> Result<usize, Fault> {
+        self.delete_expired(OLD_GRANTS, before, batch).await
+    }
+
     async fn delete_expired(&self, statement: &'static str, before: i64, batch: u32) -> Result<usize, Fault> {
         let batch = batch.max(1);
         let mut all = 0;
@@ -72,3 +77,5 @@ const EXPIRED_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN \
      (SELECT hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
 const EXPIRED_AUTHORIZATIONS: &str = "DELETE FROM authorizations WHERE hash IN \
      (SELECT hash FROM authorizations WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
+const OLD_GRANTS: &str = "DELETE FROM audit WHERE id IN \
+     (SELECT id FROM audit WHERE at <= $1 AND kind <> 'admin' ORDER BY at, id LIMIT $2)";

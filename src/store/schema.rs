@@ -158,5 +158,7 @@ diesel::table! {
         request_id -> Text,
         ip -> Text,
         detail -> Text,
+        kind -> Text,
+        jti -> Nullable<Text>,
     }
 }

@@ -45,6 +45,7 @@ labels! {
     Policies { revision: String, commit: String }
     Key { kid: String }
     Table { table: &'static str }
+    Lost { sink: &'static str }
 }
 
 /// Everything that is counted. Cheap to share behind an `Arc`; every method takes `&self`.
@@ -66,6 +67,7 @@ pub struct Metrics {
     db_busy: Counter,
     cleanup_runs: Counter,
     cleanup_rows: Family<Table, Counter>,
+    decisions_lost: Family<Lost, Counter>,
 }
 
 impl Default for Metrics {
@@ -94,6 +96,7 @@ impl Metrics {
             db_busy: Counter::default(),
             cleanup_runs: Counter::default(),
             cleanup_rows: Family::default(),
+            decisions_lost: Family::default(),
         };
         metrics.register();
         metrics
@@ -127,6 +130,12 @@ impl Metrics {
         registry.register("db_busy", "Database calls that found it locked or away", self.db_busy.clone());
         registry.register("cleanup_runs", "Runs of the clean-up job", self.cleanup_runs.clone());
         registry.register("cleanup_rows", "Expired rows deleted", self.cleanup_rows.clone());
+        let lost = self.decisions_lost.clone();
+        registry.register(
+            "decisions_lost",
+            "Decisions that a full buffer kept out of the log or table",
+            lost,
+        );
         registry.register("build", "This build", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
     }
 
@@ -205,6 +214,11 @@ impl Metrics {
         self.cleanup_runs.inc();
     }
 
+    /// A decision did not fit into what waits for `log` or `audit`.
+    pub fn decision_lost(&self, sink: &'static str) {
+        self.decisions_lost.get_or_create(&Lost { sink }).inc();
+    }
+
     /// The clean-up job deleted rows of a table.
     pub fn cleaned_up(&self, table: &'static str, rows: u64) {
         self.cleanup_rows.get_or_create(&Table { table }).inc_by(rows);
@@ -237,6 +251,7 @@ mod tests {
         metrics.signing_keys([("k1", 5.0)]);
         metrics.cleanup_ran();
         metrics.cleaned_up("codes", 3);
+        metrics.decision_lost("log");
         let text = metrics.encode();
         for line in [
             r#"grantwood_http_request_duration_seconds_count{route="/oauth2/clients/:documentId",method="GET",status="200"} 1"#,
@@ -256,6 +271,7 @@ mod tests {
             "grantwood_db_busy_total 0",
             "grantwood_cleanup_runs_total 1",
             r#"grantwood_cleanup_rows_total{table="codes"} 3"#,
+            r#"grantwood_decisions_lost_total{sink="log"} 1"#,
             "grantwood_build_info{version=",
         ] {
             assert!(text.contains(line), "{line}\n{text}");

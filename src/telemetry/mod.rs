@@ -2,9 +2,11 @@
 //! here, so that every floor above it may speak.
 
 mod event;
+mod lines;
 mod log;
 mod metrics;
 
 pub use event::Event;
+pub use lines::{Lines, Sinks};
 pub use log::{LogLayer, Style, init};
 pub use metrics::Metrics;

@@ -18,3 +18,4 @@ mod reload;
 mod source;
 mod supply_chain;
 mod tidy;
+mod why;

@@ -175,6 +175,7 @@ pub(super) fn problems(found: Vec<FieldProblem>) -> Stop {
 
 /// Nobody gives a client an administrative scope that they do not hold themselves (attack row AA4).
 pub(super) fn check_held_scopes(
+    app: &App,
     ask: &Ask,
     snapshot: &Snapshot,
     caller: &Caller,
@@ -183,7 +184,7 @@ pub(super) fn check_held_scopes(
 ) -> Result<(), Stop> {
     for scope in after.iter().filter(|scope| !before.contains(scope)) {
         if let Some(action) = admin::ALL.iter().find(|action| **action == scope.as_str()) {
-            caller::permitted(ask, snapshot, caller, action, AdminResource::Server)?;
+            caller::permitted(app, ask, snapshot, caller, action, AdminResource::Server)?;
         }
     }
     Ok(())

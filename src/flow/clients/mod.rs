@@ -32,7 +32,7 @@ pub async fn list(
     page: Page,
 ) -> Result<Listed<Arc<ClientState>>, Stop> {
     let snapshot = app.policies.current();
-    caller::permitted(ask, &snapshot, caller, admin::CLIENT_READ, AdminResource::Server)?;
+    caller::permitted(app, ask, &snapshot, caller, admin::CLIENT_READ, AdminResource::Server)?;
     // Rows of files that are gone are kept for their history, but the clients are unknown.
     filter.files = Some(snapshot.clients().map(|client| client.id.as_str().to_owned()).collect());
     let listed = app.store.list_clients(filter, sort, page).await?;
@@ -68,11 +68,11 @@ pub(super) async fn permitted(
     match find(app, snapshot, name).await? {
         Some(state) => {
             let resource = AdminResource::Client(&state.client);
-            let permit = caller::permitted(ask, snapshot, caller, action, resource)?;
+            let permit = caller::permitted(app, ask, snapshot, caller, action, resource)?;
             Ok((state, permit))
         }
         None => {
-            caller::permitted(ask, snapshot, caller, action, AdminResource::Server)?;
+            caller::permitted(app, ask, snapshot, caller, action, AdminResource::Server)?;
             Err(Reject::NotFound("client").into())
         }
     }
@@ -105,7 +105,7 @@ pub async fn create(
     input: ClientInput,
 ) -> Result<(Arc<ClientState>, Credentials), Stop> {
     let snapshot = app.policies.current();
-    let permit = caller::permitted(ask, &snapshot, caller, admin::CLIENT_CREATE, AdminResource::Server)?;
+    let permit = caller::permitted(app, ask, &snapshot, caller, admin::CLIENT_CREATE, AdminResource::Server)?;
     if app.config.policies.admin_writes == AdminWrites::Off {
         return Err(Reject::Conflict("clients are files here; add one to policies/clients".into()).into());
     }
@@ -113,7 +113,7 @@ pub async fn create(
         .ok_or_else(|| Fault::Keys("made an unusable client id".to_owned()))?;
     let document = input.document(app).await?;
     let client = snapshot.parse_client(&id, &document, Mode::Strict).map_err(input::problems)?;
-    input::check_held_scopes(ask, &snapshot, caller, &client.scopes, &[])?;
+    input::check_held_scopes(app, ask, &snapshot, caller, &client.scopes, &[])?;
     let (credentials, keys) = credentials::for_new(app, &client, &input).await?;
     let row = ClientRow {
         document_id: clock::new_id()?,
@@ -216,7 +216,7 @@ pub async fn update(
         let document = input.changed(app, before.clone()).await?;
         let client =
             snapshot.parse_client(&state.client.id, &document, Mode::Strict).map_err(input::problems)?;
-        input::check_held_scopes(ask, &snapshot, caller, &client.scopes, &state.client.scopes)?;
+        input::check_held_scopes(app, ask, &snapshot, caller, &client.scopes, &state.client.scopes)?;
         change.name = Some(client.name.clone());
         change.owner = Some(document.owner.clone());
         change.meta = input.meta.as_ref().map(|meta| Some(meta.to_string()));

@@ -54,12 +54,11 @@ pub(super) async fn redeem(app: &App, ask: &Ask, request: &GrantRequest) -> Resu
         user: Some(&user),
         facts: &facts,
     };
-    let permit = decide(app, &snapshot, &question, Some(&scopes))?;
+    let permit = decide(app, ask, &snapshot, &question, Some(&scopes)).await?;
     // 6. Sign, then redeem the code and keep the token in one transaction.
     let (signed, row) = sign(app, ask.now_ms, &permit, &facts, code.auth_time, Some(hash))?;
-    let jti = row.jti.clone();
     match app.store.redeem(hash, ask.now_ms, row).await? {
-        Redeemed::Now => Ok(issued(app, ask, &permit, signed, &jti)),
+        Redeemed::Now => Ok(issued(app, ask, &permit, signed)),
         Redeemed::Before { .. } => Err(replayed(app, ask, hash, &code).await),
     }
 }

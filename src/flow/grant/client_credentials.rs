@@ -23,9 +23,8 @@ pub(super) async fn issue(app: &App, ask: &Ask, request: &GrantRequest) -> Resul
         user: None,
         facts: &facts,
     };
-    let permit = decide(app, &snapshot, &question, scopes.as_deref())?;
+    let permit = decide(app, ask, &snapshot, &question, scopes.as_deref()).await?;
     let (signed, row) = sign(app, ask.now_ms, &permit, &facts, None, None)?;
-    let jti = row.jti.clone();
     app.store.insert_token(row).await?;
-    Ok(issued(app, ask, &permit, signed, &jti))
+    Ok(issued(app, ask, &permit, signed))
 }

@@ -46,17 +46,16 @@ pub(super) async fn exchange(app: &App, ask: &Ask, request: &GrantRequest) -> Re
         user: user.as_deref(),
         facts: &facts,
     };
-    let permit = decide(app, &snapshot, &question, scopes.as_deref())?;
+    let permit = decide(app, ask, &snapshot, &question, scopes.as_deref()).await?;
     // 6. Sign, then remember the assertion and keep the token in one transaction.
     let (signed, row) = sign(app, ask.now_ms, &permit, &facts, None, None)?;
-    let jti = row.jti.clone();
     let remember = AssertionUse {
         issuer: client.client.id.as_str().to_owned(),
         expires_at: assertion.remember_until_ms(),
         replay_key: assertion.replay_key,
     };
     match app.store.insert_token_with_assertion(row, remember).await? {
-        Inserted::Now => Ok(issued(app, ask, &permit, signed, &jti)),
+        Inserted::Now => Ok(issued(app, ask, &permit, signed)),
         Inserted::Replayed => Err(Reject::Assertion(AssertionError::Replayed).into()),
     }
 }

@@ -17,7 +17,7 @@ use crate::oauth::reject::{Fault, Reject, Stop};
 use crate::oauth::scope::{self, Scope};
 use crate::oauth::secret::SecretHash;
 use crate::policy::permit::{IssueToken, Permit};
-use crate::policy::{GrantFacts, GrantQuestion, OnDenied, Requested, Snapshot};
+use crate::policy::{Answers, GrantFacts, GrantQuestion, OnDenied, Requested, Snapshot, Trace};
 use crate::store::NewToken;
 use crate::telemetry::Event;
 
@@ -109,19 +109,31 @@ fn on_denied(app: &App) -> OnDenied {
     }
 }
 
-/// Asks the policy and counts the answer.
-fn decide(
+/// What the policy permitted, and the id of the token that is about to be signed.
+struct Permitted {
+    permit: Permit<IssueToken>,
+    jti: String,
+}
+
+/// Asks the policy, counts and records the answer. Under `audit.required` nothing is signed before that is durable.
+async fn decide(
     app: &App,
+    ask: &Ask,
     snapshot: &Snapshot,
     question: &GrantQuestion<'_>,
     scopes: Option<&[Scope]>,
-) -> Result<Permit<IssueToken>, Stop> {
+) -> Result<Permitted, Stop> {
+    let jti = clock::new_id()?;
     let errors = app.policies.evaluation_errors();
     let started = std::time::Instant::now();
-    let permit = snapshot.issue_token(question, asked(scopes), on_denied(app));
+    let mut answers = Answers::default();
+    let permit = snapshot.issue_token_told(question, asked(scopes), on_denied(app), &mut answers);
+    let took = started.elapsed();
     let errors = usize::try_from(app.policies.evaluation_errors() - errors).unwrap_or(0);
-    app.metrics.decided(question.grant.action(), permit.is_ok(), errors, started.elapsed());
-    permit
+    app.metrics.decided(question.grant.action(), permit.is_ok(), errors, took);
+    let trace = Trace { request_id: &ask.request_id, jti: permit.is_ok().then_some(jti.as_str()), took };
+    app.decisions.granted(&app.store, snapshot, question, &answers, trace).await?;
+    Ok(Permitted { permit: permit?, jti })
 }
 
 /// The facts that every grant question has; each grant adds its own.
@@ -135,19 +147,19 @@ fn base_facts(app: &App, client: &Client, now_ms: i64, ip: IpAddr) -> GrantFacts
 fn sign(
     app: &App,
     now_ms: i64,
-    permit: &Permit<IssueToken>,
+    permitted: &Permitted,
     facts: &GrantFacts,
     auth_time_ms: Option<i64>,
     code_hash: Option<SecretHash>,
 ) -> Result<(SignedToken, NewToken), Stop> {
     let claims = AccessClaims {
         issuer: app.public.issuer().to_owned(),
-        jti: clock::new_id()?,
+        jti: permitted.jti.clone(),
         issued_at_ms: now_ms,
         auth_time_ms,
     };
-    let signed = app.key_ring().sign_access_token(permit, &claims, now_ms)?;
-    let permitted = permit.get();
+    let signed = app.key_ring().sign_access_token(&permitted.permit, &claims, now_ms)?;
+    let permitted = permitted.permit.get();
     let row = NewToken {
         jti: claims.jti,
         document_id: clock::new_id()?,
@@ -175,8 +187,8 @@ fn json(value: &impl serde::Serialize) -> String {
 }
 
 /// Counts, logs and answers an issued token.
-fn issued(app: &App, ask: &Ask, permit: &Permit<IssueToken>, token: SignedToken, jti: &str) -> TokenAnswer {
-    let permitted = permit.get();
+fn issued(app: &App, ask: &Ask, issued: &Permitted, token: SignedToken) -> TokenAnswer {
+    let permitted = issued.permit.get();
     app.metrics.token_issued(permitted.grant.short(), app.key_ring().alg().name());
     app.last_used.client(permitted.client.as_str(), ask.now_ms);
     let scope = scope::join(&permitted.scopes);
@@ -184,7 +196,7 @@ fn issued(app: &App, ask: &Ask, permit: &Permit<IssueToken>, token: SignedToken,
         client: permitted.client.as_str(),
         user: permitted.user.as_deref(),
         grant: permitted.grant.short(),
-        jti,
+        jti: &issued.jti,
         scope: &scope,
         kid: &token.kid,
         revision: &permitted.revision,

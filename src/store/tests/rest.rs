@@ -70,6 +70,8 @@ on_each! {
                 request_id: "q".into(),
                 ip: String::new(),
                 detail: "{}".into(),
+                kind: KIND_ADMIN.into(),
+                jti: None,
             };
             s.insert_audit(entry).await.unwrap();
         }
@@ -131,4 +133,43 @@ fn both_databases_have_the_same_migrations() {
         names
     };
     assert_eq!(names("sqlite"), names("postgres"));
+}
+
+on_each! {
+    async fn grants_are_found_by_request_and_token_and_go_with_time(s) {
+        let entry = |id: &str, kind: &str, request: &str, jti: Option<&str>, at| AuditRow {
+            id: id.into(),
+            at,
+            actor: "c".into(),
+            actor_kind: "client".into(),
+            action: "grant:jwt_bearer".into(),
+            target: String::new(),
+            decision: "allow".into(),
+            policies: String::new(),
+            revision: "r".into(),
+            request_id: request.into(),
+            ip: String::new(),
+            detail: "{}".into(),
+            kind: kind.into(),
+            jti: jti.map(str::to_owned),
+        };
+        let rows = vec![
+            entry("r1", KIND_GRANT, "r1", Some("j1"), NOW),
+            // A second entry of one id is none: the first stays.
+            entry("r1", KIND_GRANT, "r1", Some("j9"), NOW),
+            entry("r2", KIND_GRANT, "r2", None, NOW + 10),
+            entry("a1", KIND_ADMIN, "r3", None, NOW),
+        ];
+        s.insert_audits(rows).await.unwrap();
+        let ids = |request: &'static str| async move {
+            s.audit_of_request(request).await.unwrap().into_iter().map(|row| row.id).collect::<Vec<_>>()
+        };
+        assert_eq!((ids("r1").await, ids("r3").await), (vec!["r1".to_owned()], vec!["a1".to_owned()]));
+        assert!(ids("a1").await.is_empty() && ids("nobody\0").await.is_empty());
+        assert_eq!(s.audit_of_token("j1").await.unwrap().map(|row| row.id), Some("r1".to_owned()));
+        assert!(s.audit_of_token("j9").await.unwrap().is_none());
+        assert_eq!(s.cleanup_grants(NOW, 1).await.unwrap(), 1);
+        assert!(ids("r1").await.is_empty());
+        assert_eq!((ids("r2").await.len(), ids("r3").await.len()), (1, 1));
+    }
 }

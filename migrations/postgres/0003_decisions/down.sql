@@ -1,0 +1,4 @@
+DROP INDEX audit_jti;
+DROP INDEX audit_request;
+ALTER TABLE audit DROP COLUMN jti;
+ALTER TABLE audit DROP COLUMN kind;

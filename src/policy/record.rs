@@ -1,0 +1,462 @@
+//! A decision as the decision log has it: the answer, and enough of the question to put it again.
+//!
+//! No field has room for a secret: what stands here are names of the vocabulary, times, addresses, and what the
+//! operator declared harmless. A path keeps its short segments only; a query has no place at all (attack row W4).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::datetime;
+use super::question::{
+    Actor, AdminQuestion, AdminResource, Asked, Decision, GrantFacts, GrantQuestion, HttpFacts, UseQuestion,
+};
+use crate::oauth::grant::GrantType;
+use crate::oauth::scope::Scope;
+use crate::oauth::user::User;
+
+/// Longest segment of a path that is kept, in bytes: an id fits, a token does not.
+const MAX_SEGMENT: usize = 48;
+/// Longest path that is kept, in bytes.
+const MAX_PATH: usize = 1_024;
+/// Longest value of a header that is kept, in bytes.
+const MAX_HEADER: usize = 256;
+
+/// One decision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Always `decision`, so that the lines can stand in one stream with others.
+    pub event: Event,
+    /// When, in UTC: `2026-11-24T00:04:11.000Z`.
+    pub time: String,
+    /// What was asked.
+    pub kind: Kind,
+    /// The answer.
+    pub decision: Verdict,
+    /// Cedar's principal, such as `Client::"reporting"`.
+    pub principal: String,
+    /// Cedar's action, such as `grant:jwt_bearer`.
+    pub action: String,
+    /// Cedar's resource, such as `Scope::"api::form.form.find"`.
+    pub resource: String,
+    /// The client, if one had a part in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// The row of the client was switched off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub client_off: bool,
+    /// The user, if one had a part in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserRecord>,
+    /// Ids of the deciding policies, sorted; none = nothing permits it.
+    pub policies: Vec<String>,
+    /// The OAuth error code of the forbid that decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Ids of policies that could not be evaluated, or `question` if it could not be put.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
+    /// The policy set that decided.
+    pub revision: String,
+    /// The request's id, as in the log and in the answer.
+    pub request_id: String,
+    /// The token that is given, or that is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// The caller's address.
+    pub ip: IpAddr,
+    /// What the policy engine took for all questions that were put together, in microseconds.
+    pub us: u64,
+    /// The circumstances of a grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<GrantFacts>,
+    /// The token of a use, or of an administrator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenRecord>,
+    /// The request of a use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpRecord>,
+}
+
+/// The name of the event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The only one.
+    #[default]
+    #[serde(rename = "decision")]
+    Decision,
+}
+
+/// What was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A token or a code.
+    Grant,
+    /// What a live token still carries.
+    Recheck,
+    /// The use of a token.
+    Use,
+    /// Administration.
+    Admin,
+    /// Signing in.
+    SignIn,
+}
+
+/// The answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Yes.
+    Allow,
+    /// No.
+    Deny,
+}
+
+/// The user as the decision saw them. The address is left out; no rule should need it in a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserRecord {
+    /// The document id.
+    pub id: String,
+    /// The sign-in name.
+    pub name: String,
+    /// Names of role documents.
+    pub roles: Vec<String>,
+    /// May do nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blocked: bool,
+    /// The address was confirmed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirmed: bool,
+}
+
+/// What a policy may know about a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRecord {
+    /// What it carries.
+    pub scopes: Vec<Scope>,
+    /// How it was obtained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantType>,
+    /// Seconds since it was issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age: Option<u64>,
+}
+
+/// The request of a use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpRecord {
+    /// In upper case.
+    pub method: String,
+    /// Without query; a segment too long to be an id is `~`.
+    pub path: String,
+    /// Headers that the operator declared harmless.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+}
+
+/// Where a decision belongs.
+#[derive(Clone, Copy, Debug)]
+pub struct Trace<'a> {
+    /// The request's id.
+    pub request_id: &'a str,
+    /// The token that is given, or that is used.
+    pub jti: Option<&'a str>,
+    /// What the policy engine took.
+    pub took: Duration,
+}
+
+impl Record {
+    /// Writes a decision down. `headers` are the names whose values may be kept, in lower case.
+    pub fn of(
+        asked: &Asked<'_>,
+        decision: &Decision,
+        revision: &str,
+        trace: Trace<'_>,
+        headers: &[String],
+    ) -> Self {
+        let head = Head::of(asked);
+        let mut record = Self {
+            event: Event::Decision,
+            time: datetime(head.now_ms),
+            kind: head.kind,
+            decision: if decision.allowed { Verdict::Allow } else { Verdict::Deny },
+            principal: head.principal,
+            action: head.action.to_owned(),
+            resource: head.resource,
+            client: None,
+            client_off: false,
+            user: None,
+            policies: decision.policies.clone(),
+            error: decision.error.clone(),
+            errors: decision.errors.iter().map(|text| policy_of(text)).collect(),
+            revision: revision.to_owned(),
+            request_id: trace.request_id.to_owned(),
+            jti: trace.jti.map(ToOwned::to_owned),
+            ip: head.ip,
+            us: u64::try_from(trace.took.as_micros()).unwrap_or(u64::MAX),
+            facts: None,
+            token: None,
+            http: None,
+        };
+        match asked {
+            Asked::Grant(question, _) | Asked::Recheck(question, _) => record.grant(question),
+            Asked::Use(question) => record.usage(question, headers),
+            Asked::Admin(question) => record.admin(question),
+            Asked::SignIn(question) => record.user = Some(UserRecord::of(question.user)),
+        }
+        record
+    }
+
+    /// The scope that a grant or a re-check was about; none = the grant as a whole.
+    pub fn scope(&self) -> Option<&str> {
+        self.resource.strip_prefix("Scope::\"").and_then(|rest| rest.strip_suffix('"'))
+    }
+
+    /// Who asked: the client of a grant, whoever administered or signed in; and what that is.
+    pub fn actor(&self) -> (String, &'static str) {
+        match (self.kind, &self.client, &self.user) {
+            (Kind::Grant | Kind::Recheck, Some(client), _) | (_, Some(client), None) => {
+                (client.clone(), "client")
+            }
+            (_, _, Some(user)) => (user.id.clone(), "user"),
+            (_, None, None) => {
+                let name =
+                    self.principal.strip_prefix("Operator::\"").and_then(|rest| rest.strip_suffix('"'));
+                (name.unwrap_or_default().to_owned(), "operator")
+            }
+        }
+    }
+
+    /// When, in milliseconds since 1970, UTC.
+    pub fn at_ms(&self) -> i64 {
+        use time::format_description::well_known::Rfc3339;
+        let moment = time::OffsetDateTime::parse(&self.time, &Rfc3339);
+        moment.map_or(0, |at| i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0))
+    }
+
+    /// Whether the answer was yes.
+    pub fn allowed(&self) -> bool {
+        self.decision == Verdict::Allow
+    }
+
+    fn grant(&mut self, question: &GrantQuestion<'_>) {
+        self.client = Some(question.client.id.as_str().to_owned());
+        self.client_off = !question.active;
+        self.user = question.user.map(UserRecord::of);
+        self.facts = Some(question.facts.clone());
+    }
+
+    fn usage(&mut self, question: &UseQuestion<'_>, headers: &[String]) {
+        self.client = Some(question.client.id.as_str().to_owned());
+        self.client_off = !question.active;
+        self.user = question.user.map(UserRecord::of);
+        self.token = Some(TokenRecord {
+            scopes: question.token.scopes.to_vec(),
+            grant: Some(question.token.grant),
+            age: Some(question.token.age_s),
+        });
+        self.http = question.http.map(|http| HttpRecord::of(http, headers));
+    }
+
+    fn admin(&mut self, question: &AdminQuestion<'_>) {
+        match question.actor {
+            Actor::User(user) => self.user = Some(UserRecord::of(user)),
+            Actor::Client(client, active) => {
+                self.client = Some(client.id.as_str().to_owned());
+                self.client_off = !active;
+            }
+            Actor::Operator(_) => {}
+        }
+        self.token =
+            question.token.map(|scopes| TokenRecord { scopes: scopes.to_vec(), grant: None, age: None });
+    }
+}
+
+/// The decisions of one grant, with what they share written once: for the audit table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Packed {
+    /// May it start.
+    pub first: Record,
+    /// Each scope.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<More>,
+}
+
+/// What differs from the first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct More {
+    resource: String,
+    decision: Verdict,
+    policies: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<String>,
+}
+
+impl Packed {
+    /// Packs the decisions of one request; nothing for none.
+    pub fn of(records: &[Record]) -> Option<Self> {
+        let (first, rest) = records.split_first()?;
+        let more = rest.iter().map(|record| More {
+            resource: record.resource.clone(),
+            decision: record.decision,
+            policies: record.policies.clone(),
+            error: record.error.clone(),
+            errors: record.errors.clone(),
+        });
+        Some(Self { first: first.clone(), more: more.collect() })
+    }
+
+    /// The decisions, whole again.
+    pub fn records(self) -> Vec<Record> {
+        let first = self.first;
+        let whole = |more: More| Record {
+            resource: more.resource,
+            decision: more.decision,
+            policies: more.policies,
+            error: more.error,
+            errors: more.errors,
+            ..first.clone()
+        };
+        let rest: Vec<Record> = self.more.into_iter().map(whole).collect();
+        std::iter::once(first.clone()).chain(rest).collect()
+    }
+}
+
+/// What every question has.
+struct Head<'a> {
+    kind: Kind,
+    principal: String,
+    action: &'a str,
+    resource: String,
+    now_ms: i64,
+    ip: IpAddr,
+}
+
+impl<'a> Head<'a> {
+    fn of(asked: &'a Asked<'_>) -> Self {
+        let named = |kind: &str, id: &str| format!("{kind}::{}", super::compile::quoted(id));
+        let server = || named("Server", "self");
+        match asked {
+            Asked::Grant(question, scope) | Asked::Recheck(question, scope) => Self {
+                kind: if matches!(asked, Asked::Grant(..)) { Kind::Grant } else { Kind::Recheck },
+                principal: named("Client", question.client.id.as_str()),
+                action: question.grant.action(),
+                resource: scope.map_or_else(server, |scope| named("Scope", scope.as_str())),
+                now_ms: question.facts.now_ms,
+                ip: question.facts.ip,
+            },
+            Asked::Use(question) => Self {
+                kind: Kind::Use,
+                principal: match question.user {
+                    Some(user) => named("User", &user.id),
+                    None => named("Client", question.client.id.as_str()),
+                },
+                action: question.action.as_str(),
+                resource: named("ContentType", question.action.content_type()),
+                now_ms: question.now_ms,
+                ip: question.ip,
+            },
+            Asked::Admin(question) => Self {
+                kind: Kind::Admin,
+                principal: match question.actor {
+                    Actor::User(user) => named("User", &user.id),
+                    Actor::Client(client, _) => named("Client", client.id.as_str()),
+                    Actor::Operator(name) => named("Operator", name),
+                },
+                action: question.action,
+                resource: match question.resource {
+                    AdminResource::Server => server(),
+                    AdminResource::Client(client) => named("Client", client.id.as_str()),
+                },
+                now_ms: question.now_ms,
+                ip: question.ip,
+            },
+            Asked::SignIn(question) => Self {
+                kind: Kind::SignIn,
+                principal: named("User", &question.user.id),
+                action: "user:sign_in",
+                resource: server(),
+                now_ms: question.now_ms,
+                ip: question.ip,
+            },
+        }
+    }
+}
+
+impl UserRecord {
+    fn of(user: &User) -> Self {
+        Self {
+            id: user.id.as_ref().to_owned(),
+            name: user.username.clone(),
+            roles: user.roles.clone(),
+            blocked: user.blocked,
+            confirmed: user.confirmed,
+        }
+    }
+}
+
+impl HttpRecord {
+    fn of(http: &HttpFacts, headers: &[String]) -> Self {
+        let kept = http.headers.iter().filter(|(name, value)| {
+            headers.contains(name) && value.len() <= MAX_HEADER && !value.chars().any(char::is_control)
+        });
+        Self { method: http.method.clone(), path: short_path(&http.path), headers: kept.cloned().collect() }
+    }
+}
+
+/// A path whose long segments are left out.
+fn short_path(path: &str) -> String {
+    let path = path.split(['?', '#', ';']).next().unwrap_or_default();
+    let short = |segment: &str| if segment.len() > MAX_SEGMENT { "~".to_owned() } else { segment.to_owned() };
+    let mut kept: String = path.split('/').map(short).collect::<Vec<_>>().join("/");
+    if kept.len() > MAX_PATH {
+        kept = "/~".to_owned();
+    }
+    kept
+}
+
+/// The policy that an error of Cedar's names. The rest of the text may quote what the request said.
+fn policy_of(error: &str) -> String {
+    let named =
+        error.split_once("while evaluating policy `").filter(|(before, _)| matches!(*before, "" | "error "));
+    let id = named.and_then(|(_, rest)| rest.split_once('`'));
+    id.map_or_else(|| "question".to_owned(), |(id, _)| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w4_a_path_keeps_ids_and_loses_tokens() {
+        assert_eq!(short_path("/api/forms/3?token=s3cret"), "/api/forms/3");
+        let id = "0b7c1c4e-5a60-4c0e-9d5c-1d1f5d3a9b10";
+        assert_eq!(short_path(&format!("/a/{id}")), format!("/a/{id}"));
+        assert_eq!(short_path(&format!("/reset/{}/x", "s".repeat(49))), "/reset/~/x");
+        assert_eq!(short_path(&"/a".repeat(1_000)), "/~");
+    }
+
+    #[test]
+    fn w4_an_error_names_its_policy_and_no_value() {
+        let error = "error while evaluating policy `x.y`: failed to parse as a decimal value: `s3cret`";
+        assert_eq!(policy_of(error), "x.y");
+        assert_eq!(policy_of("expected s3cret"), "question");
+    }
+
+    #[test]
+    fn w4_headers_are_kept_by_name_only() {
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let http = HttpFacts {
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            params: Vec::new(),
+            headers: vec![header("authorization", "Bearer s3cret"), header("x-tenant", "t1")],
+        };
+        assert_eq!(HttpRecord::of(&http, &["x-tenant".to_owned()]).headers, [header("x-tenant", "t1")]);
+        assert!(HttpRecord::of(&http, &[]).headers.is_empty());
+    }
+}

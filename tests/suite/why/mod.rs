@@ -1,0 +1,3 @@
+//! Why something was allowed or refused: the decision log, explanations, and decisions put again.
+
+mod log;
