@@ -1,7 +1,13 @@
 //! Where decisions are recorded: the decision log, and the audit table for grants and administration.
 //!
 //! Who decides something calls [`Decisions::record`] once with the question and the answer. Nothing waits here:
-//! lines and rows are written beside the requests, but for grants under `audit.required`.
+//! lines and rows are written beside the requests, but for grants under `audit.required`. A flow that enforces:
+//!
+//! ```ignore
+//! let decision = snapshot.decide_use(&question);
+//! let trace = Trace { request_id: &ask.request_id, jti: Some(&row.jti), took: started.elapsed() };
+//! app.decisions.record(&snapshot, &Asked::Use(question), &decision, trace);
+//! ```
 
 use std::sync::{Arc, Mutex, PoisonError};
 

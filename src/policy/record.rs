@@ -3,6 +3,8 @@
 //! No field has room for a secret: what stands here are names of the vocabulary, times, addresses, and what the
 //! operator declared harmless. A path keeps its short segments only; a query has no place at all (attack row W4).
 
+mod packed;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use super::question::{
 use crate::oauth::grant::GrantType;
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
+
+pub use packed::Packed;
 
 /// Longest segment of a path that is kept, in bytes: an id fits, a token does not.
 const MAX_SEGMENT: usize = 48;
@@ -271,58 +275,6 @@ impl Record {
         }
         self.token =
             question.token.map(|scopes| TokenRecord { scopes: scopes.to_vec(), grant: None, age: None });
-    }
-}
-
-/// The decisions of one grant, with what they share written once: for the audit table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Packed {
-    /// May it start.
-    pub first: Record,
-    /// Each scope.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub more: Vec<More>,
-}
-
-/// What differs from the first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct More {
-    resource: String,
-    decision: Verdict,
-    policies: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<String>,
-}
-
-impl Packed {
-    /// Packs the decisions of one request; nothing for none.
-    pub fn of(records: &[Record]) -> Option<Self> {
-        let (first, rest) = records.split_first()?;
-        let more = rest.iter().map(|record| More {
-            resource: record.resource.clone(),
-            decision: record.decision,
-            policies: record.policies.clone(),
-            error: record.error.clone(),
-            errors: record.errors.clone(),
-        });
-        Some(Self { first: first.clone(), more: more.collect() })
-    }
-
-    /// The decisions, whole again.
-    pub fn records(self) -> Vec<Record> {
-        let first = self.first;
-        let whole = |more: More| Record {
-            resource: more.resource,
-            decision: more.decision,
-            policies: more.policies,
-            error: more.error,
-            errors: more.errors,
-            ..first.clone()
-        };
-        let rest: Vec<Record> = self.more.into_iter().map(whole).collect();
-        std::iter::once(first.clone()).chain(rest).collect()
     }
 }
 
