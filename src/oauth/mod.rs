@@ -6,10 +6,12 @@
 pub mod assertion;
 pub mod client;
 pub mod grant;
+pub mod host;
 pub mod jwk;
 pub mod pkce;
 pub mod redirect_uri;
 pub mod reject;
+pub mod request_path;
 pub mod scope;
 pub mod secret;
 pub mod user;

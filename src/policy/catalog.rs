@@ -1,10 +1,12 @@
 //! The catalog: content types, their actions and routes. Administration is a part of it, so that
 //! `admin:client.read` is a scope like any other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::documents::ContentTypeDocument;
+use super::routes::{Route, Routes};
 use crate::oauth::client::is_name;
+use crate::oauth::host::RequestHost;
 use crate::oauth::scope::Scope;
 
 /// Everything that a scope may name.
@@ -12,6 +14,7 @@ use crate::oauth::scope::Scope;
 pub struct Catalog {
     types: BTreeMap<String, ContentType>,
     actions: BTreeMap<Scope, CatalogAction>,
+    routes: Routes,
 }
 
 /// A kind of thing that an API serves.
@@ -40,15 +43,8 @@ pub struct CatalogAction {
     pub routes: Vec<Route>,
     /// Whether rules may ask more of it.
     pub sensitive: bool,
-}
-
-/// A request that performs an action: a method and a path with `:parameters`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Route {
-    /// In upper case.
-    pub method: String,
-    /// Begins with a slash.
-    pub path: String,
+    /// Whether its routes need no token.
+    pub public: bool,
 }
 
 /// Name, title, sensitive.
@@ -102,6 +98,7 @@ impl Catalog {
                     title: (*title).to_owned(),
                     routes: Vec::new(),
                     sensitive: *sensitive,
+                    public: false,
                 })
             });
             catalog.insert(name, title, None, actions.collect());
@@ -130,6 +127,15 @@ impl Catalog {
             mistakes.push((None, None, format!("content type {name} is declared in {place} as well")));
             return mistakes;
         }
+        let mut hosts = BTreeSet::new();
+        for text in &document.hosts {
+            match RequestHost::parse(text, None) {
+                Some(host) => drop(hosts.insert(host.as_str().to_owned())),
+                None => {
+                    mistakes.push((None, None, format!("{} is no host such as api.example.com", shown(text))))
+                }
+            }
+        }
         let mut actions = Vec::new();
         for (action, document) in &document.actions {
             let scope = Scope::parse(&format!("{name}.{action}"));
@@ -143,7 +149,10 @@ impl Catalog {
             };
             let mut routes = Vec::new();
             for (index, text) in document.routes.iter().enumerate() {
-                match Route::parse(text).and_then(|route| self.free(&actions, route, &scope)) {
+                let added = Route::parse(text, &hosts).and_then(|route| {
+                    self.routes.add(route.clone(), &scope, document.public).map(|()| route)
+                });
+                match added {
                     Ok(route) => routes.push(route),
                     Err(why) => mistakes.push((Some(action.clone()), Some(index), why)),
                 }
@@ -155,6 +164,7 @@ impl Catalog {
                 title,
                 routes,
                 sensitive: document.sensitive,
+                public: document.public,
             });
         }
         let title = document.title.clone().unwrap_or_else(|| name.to_owned());
@@ -162,15 +172,9 @@ impl Catalog {
         mistakes
     }
 
-    /// Two actions cannot own one route: which of them would forward-auth ask about?
-    fn free(&self, new: &[CatalogAction], route: Route, scope: &Scope) -> Result<Route, String> {
-        let same = |other: &&CatalogAction| {
-            other.scope != *scope && other.routes.iter().any(|r| r.pattern() == route.pattern())
-        };
-        match self.actions.values().chain(new).find(same) {
-            Some(other) => Err(format!("{} {} belongs to {} already", route.method, route.path, other.scope)),
-            None => Ok(route),
-        }
+    /// Which action a request performs.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
     }
 
     /// Content types by name.
@@ -228,36 +232,6 @@ impl Catalog {
 /// An action, a route's number, and what is wrong with it.
 pub type CatalogMistake = (Option<String>, Option<usize>, String);
 
-impl Route {
-    /// Reads `METHOD /path/:parameter`.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
-        let shape = "a route is written as GET /api/forms/:id";
-        let (method, path) = text.split_once(' ').ok_or(shape)?;
-        if !METHODS.contains(&method) {
-            return Err(format!("unknown method {}, known: {}", shown(method), METHODS.join(" ")));
-        }
-        let fits = |segment: &str| {
-            let name = segment.strip_prefix(':').unwrap_or(segment);
-            !name.is_empty()
-                && !matches!(name, "." | "..")
-                && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~'))
-        };
-        let segments = path.strip_prefix('/').ok_or(shape)?;
-        if !segments.is_empty() && !segments.split('/').all(fits) {
-            return Err(format!("{shape}; segments have A-Z a-z 0-9 - _ . ~ only"));
-        }
-        Ok(Self { method: method.to_owned(), path: path.to_owned() })
-    }
-
-    /// The route with its parameters unnamed: two routes with one pattern match the same requests.
-    fn pattern(&self) -> String {
-        let path: Vec<&str> =
-            self.path.split('/').map(|s| if s.starts_with(':') { ":" } else { s }).collect();
-        format!("{} {}", self.method, path.join("/"))
-    }
-}
-
 /// Whether a scope is one of administration.
 pub fn is_admin(scope: &Scope) -> bool {
     scope.as_str().starts_with("admin:")
@@ -292,26 +266,5 @@ mod tests {
         );
         assert!(catalog.expand("*").is_err());
         assert!(catalog.expand("admin:clint.*").unwrap_err().contains("did you mean admin:client.*"));
-    }
-
-    #[test]
-    fn routes() {
-        for good in ["GET /", "GET /api/forms", "DELETE /api/forms/:id", "POST /api/invoices/:id/approve"] {
-            assert!(Route::parse(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "get /x",
-            "GET x",
-            "GET",
-            "GET  /x",
-            "GET /x/",
-            "GET //x",
-            "GET /../x",
-            "TRACE /x",
-            "GET /a b",
-            "GET /x?y",
-        ] {
-            assert!(Route::parse(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -32,6 +32,10 @@ pub struct ContentTypeDocument {
     /// What people see.
     #[serde(default)]
     pub title: Option<String>,
+    /// Hosts on which its routes are served, with the port where it is not the default one; none = every host
+    /// that forward-auth answers for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
     /// By name, such as `find`.
     pub actions: BTreeMap<String, ActionDocument>,
 }
@@ -43,12 +47,15 @@ pub struct ActionDocument {
     /// What people see, on the consent page for example.
     #[serde(default)]
     pub title: Option<String>,
-    /// `METHOD /path/:parameter`, for forward-auth.
+    /// `METHOD /path/:parameter`, for forward-auth; the last segment may be `*`.
     #[serde(default)]
     pub routes: Vec<String>,
     /// Rules may ask more of it; `resource.sensitive` in Cedar.
     #[serde(default)]
     pub sensitive: bool,
+    /// Its routes need no token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub public: bool,
 }
 
 /// `global.yaml`: the ceiling of every token.

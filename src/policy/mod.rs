@@ -21,6 +21,7 @@ mod names;
 pub mod permit;
 pub mod question;
 pub mod record;
+pub mod routes;
 mod rules;
 mod schema;
 mod shapes;
@@ -35,7 +36,7 @@ pub mod watch;
 pub mod write;
 mod yaml;
 
-pub use catalog::{Catalog, CatalogAction, ContentType, Route};
+pub use catalog::{Catalog, CatalogAction, ContentType};
 pub use client::{FieldProblem, Mode};
 pub use diagnostics::{Diagnostic, LoadFailed, Severity};
 pub use documents::{ClientDocument, ManagedBy, Ttl};
@@ -48,5 +49,6 @@ pub use question::{
     Requested, SignInQuestion, TokenFacts, UseQuestion,
 };
 pub use record::{Record, Trace};
+pub use routes::{Found, Route, Routes};
 pub use schema::schema_text;
 pub use snapshot::{Global, PolicyInfo, Snapshot};

@@ -7,12 +7,14 @@ pub const CATALOG: Shape = Shape::Keys(&[(
     "content_types",
     Shape::Each(&Shape::Keys(&[
         ("title", Shape::Any),
+        ("hosts", Shape::Any),
         (
             "actions",
             Shape::Each(&Shape::Keys(&[
                 ("title", Shape::Any),
                 ("routes", Shape::Any),
                 ("sensitive", Shape::Any),
+                ("public", Shape::Any),
             ])),
         ),
     ])),
