@@ -43,7 +43,8 @@
 //!
 //! 1. Somebody saves `policies/clients/reporting.yaml`. `policy/watch.rs` notices, by notification or by its
 //!    comparison twice a second, and waits until the folder is quiet.
-//! 2. `app/jobs.rs` calls `policy/engine.rs`, which reads everything (`policy/files.rs`, `policy/load.rs`), compiles
+//! 2. `app/jobs.rs` calls `policy/engine.rs`, which reads everything (`policy/source/`, be it a folder, a commit or
+//!    a bundle; `policy/files.rs`, `policy/load.rs`), compiles
 //!    the documents to Cedar (`policy/compile.rs`), reads the rules (`policy/rules.rs`) and validates the whole
 //!    against the schema (`policy/validate.rs`).
 //! 3. A mistake becomes a `Diagnostic` with file, line, column and hint (`policy/diagnostics.rs`). The last good set

@@ -153,7 +153,7 @@ fn tell(app: &App, done: &Reload) {
         Reload::Unchanged => {}
         Reload::Swapped { revision } => {
             let status = app.policies.status();
-            let commit = status.commit.as_deref();
+            let commit = status.commit_id();
             app.metrics.policy_swapped(revision, commit, app.clock.now_ms());
             Event::PolicyReloaded { revision, commit }.emit();
         }

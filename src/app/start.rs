@@ -96,7 +96,7 @@ pub async fn open(
     let first = first_start(&app, admin_password_file).await?;
     jobs::poll(&app).await;
     let status = app.policies.status();
-    app.metrics.policy_swapped(&status.revision, status.commit.as_deref(), app.clock.now_ms());
+    app.metrics.policy_swapped(&status.revision, status.commit_id(), app.clock.now_ms());
     Ok((app, first))
 }
 
@@ -127,7 +127,7 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
 /// What the policy engine is opened with.
 pub fn policy_options(config: &Config, public_url: &str) -> Options {
     Options {
-        folder: config.policies.path.clone(),
+        tree: config.policies.path.clone().into(),
         public_url: public_url.to_owned(),
         allow_empty: config.policies.allow_empty,
         run_tests: config.policies.run_tests,

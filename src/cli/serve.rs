@@ -103,7 +103,7 @@ fn greet(app: &App, first: &FirstStart) {
     let url = app.public.issuer();
     let status = app.policies.status();
     let revision =
-        status.commit.as_deref().map_or(status.revision.as_str(), |commit| &commit[..commit.len().min(7)]);
+        status.commit_id().map_or(status.revision.as_str(), |commit| &commit[..commit.len().min(7)]);
     let program = std::env::args().next().unwrap_or_else(|| "grantwood".to_owned());
     eprintln!(
         "  grantwood {}   {url}   API docs {url}/docs   health {url}/readyz",

@@ -141,7 +141,7 @@ pub async fn readyz(app: Data<&Arc<App>>, draining: Data<&super::routes::Drainin
             "draining": draining,
         },
         "policy_revision": status.revision,
-        "policy_commit": status.commit,
+        "policy_commit": status.commit_id(),
         "policy_loaded_at": timestamp(status.loaded_at_ms),
         "policy_stale": !held.is_empty(),
         "policy_errors": held,

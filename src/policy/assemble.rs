@@ -12,7 +12,6 @@ use super::decide::Decider;
 use super::diagnostics::Diagnostic;
 use super::facts;
 use super::files::{Folder, Kind};
-use super::git;
 use super::load::{BASE, KERNEL, Loader, ReadClient, ReadRole};
 use super::names::Names;
 use super::rules::{self, Declared, Rule};
@@ -50,7 +49,7 @@ pub(super) fn assemble(
     failures: &Arc<AtomicU64>,
 ) -> Option<Snapshot> {
     let schema_text = schema_text(&parts.catalog);
-    let here = loader.options.folder.display().to_string();
+    let here = loader.options.tree.title();
     let (mut checker, schema) = match cache.checker(&schema_text) {
         Ok(pair) => pair,
         Err(why) => {
@@ -72,7 +71,7 @@ pub(super) fn assemble(
     let clients = clients(loader, &decider, parts.clients);
     Some(Snapshot {
         revision: Arc::from(revision),
-        commit: git::commit(&loader.options.folder),
+        commit: loader.options.tree.commit(),
         catalog: parts.catalog,
         global: parts.global,
         ceiling: parts.ceiling,

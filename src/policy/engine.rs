@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 
 use super::diagnostics::{Diagnostic, LoadFailed};
-use super::git;
 use super::load::{self, Options};
 use super::snapshot::Snapshot;
+use super::source::CommitInfo;
 use super::validate::Cache;
 
 /// Holds the policy set in force.
@@ -26,8 +26,8 @@ pub struct Engine {
 pub struct Status {
     /// The revision in force.
     pub revision: String,
-    /// The git commit of the folder.
-    pub commit: Option<String>,
+    /// The git commit of the files.
+    pub commit: Option<CommitInfo>,
     /// When the revision in force was loaded (milliseconds since 1970, UTC).
     pub loaded_at_ms: i64,
     /// When the folder was last looked at.
@@ -115,7 +115,7 @@ impl Engine {
             let mut status = self.locked_status();
             status.last_attempt_ms = now_ms;
             status.held_back.clear();
-            status.commit = git::commit(&self.options.folder);
+            status.commit = self.options.tree.commit();
             return Reload::Unchanged;
         }
         let loaded = load::load(&self.options, &folder, &revision, &mut cache, &self.failures)
@@ -144,9 +144,14 @@ impl Engine {
 }
 
 impl Status {
+    /// The id of the commit.
+    pub fn commit_id(&self) -> Option<&str> {
+        self.commit.as_ref().map(|commit| commit.id.as_str())
+    }
+
     fn takes(&mut self, snapshot: &Snapshot, now_ms: i64) {
         self.revision = snapshot.revision().to_string();
-        self.commit = snapshot.commit().map(ToOwned::to_owned);
+        self.commit = snapshot.commit_info().cloned();
         self.loaded_at_ms = now_ms;
         self.held_back.clear();
         self.warnings = snapshot.warnings().to_vec();

@@ -32,6 +32,8 @@ pub enum Kind {
     Test,
     /// `keys/*.pem`, `keys/*.json`, `keys/*.jwks`
     Key,
+    /// `invariants/*.yaml`
+    Invariant,
 }
 
 /// One file.
@@ -56,14 +58,93 @@ pub struct Folder {
     pub errors: Vec<Diagnostic>,
 }
 
-const FOLDERS: [(&str, Kind, &[&str]); 6] = [
+const FOLDERS: [(&str, Kind, &[&str]); 7] = [
     ("catalog", Kind::Catalog, &["yaml"]),
     ("clients", Kind::Client, &["yaml"]),
     ("roles", Kind::Role, &["yaml"]),
     ("rules", Kind::Rule, &["cedar"]),
     ("tests", Kind::Test, &["yaml"]),
     ("keys", Kind::Key, &["pem", "json", "jwks"]),
+    ("invariants", Kind::Invariant, &["yaml"]),
 ];
+
+/// What a name at the top of a policy folder is.
+pub(super) enum Top {
+    /// It is there for people or editors.
+    Ignored,
+    /// `global.yaml`.
+    Global,
+    /// A folder of documents, with the endings that its files may have.
+    Documents(Kind, &'static [&'static str]),
+    /// Nothing that belongs here.
+    Unknown,
+}
+
+/// What a name at the top of a policy folder is.
+pub(super) fn top(name: &str) -> Top {
+    match name {
+        name if hidden(name) => Top::Ignored,
+        "README.md" | "schema.cedarschema" => Top::Ignored,
+        "global.yaml" => Top::Global,
+        _ => match FOLDERS.iter().find(|(known, ..)| *known == name) {
+            Some((_, kind, endings)) => Top::Documents(*kind, endings),
+            None => Top::Unknown,
+        },
+    }
+}
+
+/// The error about something that does not belong at the top of a policy folder.
+pub(super) fn unexpected(shown: String, name: &str) -> Diagnostic {
+    let known = FOLDERS.iter().map(|(known, ..)| *known).chain(["global.yaml"]);
+    let near = super::diagnostics::did_you_mean(name, known);
+    Diagnostic::file(shown, format!("unexpected file or folder{near}")).hint(
+        "a policy folder holds global.yaml, catalog/, clients/, roles/, rules/, tests/, keys/, invariants/",
+    )
+}
+
+/// The id of a document, by its file's name; none = a file that nobody reads.
+pub(super) fn stem<'n>(
+    shown: &str,
+    name: &'n str,
+    kind: Kind,
+    endings: &[&str],
+) -> Result<Option<&'n str>, Diagnostic> {
+    if name == "README.md" || hidden(name) {
+        return Ok(None);
+    }
+    match name.rsplit_once('.') {
+        Some((stem, ending)) if endings.contains(&ending) => {
+            if is_name(stem) || kind == Kind::Catalog && is_name(&stem.replace('.', "-")) {
+                return Ok(Some(stem));
+            }
+            let message = "a document is named with 1 to 64 of A-Z a-z 0-9 _ -";
+            Err(Diagnostic::file(shown, message))
+        }
+        _ => Err(Diagnostic::file(shown, "unexpected file")
+            .hint(format!("files here end in .{}", endings.join(", .")))),
+    }
+}
+
+/// Dot-files (a ConfigMap's `..data`, editors' swap files) and backups.
+fn hidden(name: &str) -> bool {
+    name.starts_with('.') || name.ends_with('~')
+}
+
+/// What a file holds, if it is text that counts: at most [`MAX_BYTES`] of UTF-8 without a byte order mark.
+/// The error never holds content.
+pub(super) fn text(bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err("larger than 1 MiB".to_owned());
+    }
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err("begins with a byte order mark; save it as plain UTF-8".to_owned());
+    }
+    let text = String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())?;
+    if text.contains('\0') {
+        return Err("holds a NUL character".to_owned());
+    }
+    Ok(text)
+}
 
 impl Folder {
     /// Reads the folder. A folder that is not there is an error as well.
@@ -101,22 +182,11 @@ impl Folder {
     fn top(&mut self, folder: &Path, root: &Path) {
         for (name, path) in self.list(folder, folder) {
             let shown = folder.join(&name).display().to_string();
-            match name.as_str() {
-                "README.md" | "schema.cedarschema" => {}
-                "global.yaml" => self.file(folder, root, &path, Kind::Global, "global".to_owned(), name),
-                _ => match FOLDERS.iter().find(|(known, ..)| *known == name) {
-                    Some((_, kind, endings)) => self.folder(folder, root, &path, *kind, endings),
-                    None => {
-                        let near = super::diagnostics::did_you_mean(
-                            &name,
-                            FOLDERS.iter().map(|(known, ..)| *known).chain(["global.yaml"]),
-                        );
-                        self.errors.push(
-                            Diagnostic::file(shown, format!("unexpected file or folder{near}"))
-                                .hint("a policy folder holds global.yaml, catalog/, clients/, roles/, rules/, tests/, keys/"),
-                        );
-                    }
-                },
+            match top(&name) {
+                Top::Ignored => {}
+                Top::Global => self.file(folder, root, &path, Kind::Global, "global".to_owned(), name),
+                Top::Documents(kind, endings) => self.folder(folder, root, &path, kind, endings),
+                Top::Unknown => self.errors.push(unexpected(shown, &name)),
             }
         }
     }
@@ -140,23 +210,13 @@ impl Folder {
         }
         for (name, path) in self.list(path, base) {
             let shown = path.display().to_string();
-            if name == "README.md" {
-                continue;
-            }
-            let wanted = endings.join(", .");
-            match name.rsplit_once('.') {
-                Some((stem, ending)) if endings.contains(&ending) => {
-                    if !(is_name(stem) || kind == Kind::Catalog && is_name(&stem.replace('.', "-"))) {
-                        let message = "a document is named with 1 to 64 of A-Z a-z 0-9 _ -";
-                        self.errors.push(Diagnostic::file(shown, message));
-                        continue;
-                    }
+            match stem(&shown, &name, kind, endings) {
+                Ok(None) => {}
+                Ok(Some(stem)) => {
                     let relative = path.strip_prefix(base).unwrap_or(&path).display().to_string();
                     self.file(base, root, &path, kind, stem.to_owned(), relative);
                 }
-                _ => self.errors.push(
-                    Diagnostic::file(shown, "unexpected file").hint(format!("files here end in .{wanted}")),
-                ),
+                Err(found) => self.errors.push(found),
             }
         }
     }
@@ -180,7 +240,7 @@ impl Folder {
                 }
             };
             match entry.file_name().into_string() {
-                Ok(name) if name.starts_with('.') || name.ends_with('~') => {}
+                Ok(name) if hidden(&name) => {}
                 Ok(name) => entries.push((name, entry.path())),
                 Err(_) => {
                     self.errors
@@ -227,21 +287,11 @@ fn read_inside(root: &Path, path: &Path) -> Result<String, String> {
     }
     let mut bytes = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err("larger than 1 MiB".to_owned());
-    }
-    if bytes.starts_with(b"\xef\xbb\xbf") {
-        return Err("begins with a byte order mark; save it as plain UTF-8".to_owned());
-    }
-    let text = String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())?;
-    if text.contains('\0') {
-        return Err("holds a NUL character".to_owned());
-    }
-    Ok(text)
+    text(bytes)
 }
 
 /// The system's reason, without a path: paths of links must not show where they lead.
-fn reason(error: &std::io::Error) -> String {
+pub(super) fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "not found".to_owned(),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),

@@ -2,7 +2,7 @@
 //! one does not hide another.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -16,6 +16,7 @@ use super::documents::{
 use super::files::{Folder, Kind, Source};
 use super::shapes;
 use super::snapshot::{Global, LoadedTests, Role, Snapshot};
+use super::source::Tree;
 use super::validate::Cache;
 use super::yaml::{Node, Parsed, Step, parse};
 use crate::oauth::client::{ActFor, Client, ClientId};
@@ -25,8 +26,8 @@ use crate::oauth::scope::Scope;
 /// Where policies come from and what is asked of them.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The policy folder.
-    pub folder: PathBuf,
+    /// Where the policy files are.
+    pub tree: Tree,
     /// The server's own address, for `{public_url}` in redirect URIs of file documents.
     pub public_url: String,
     /// Whether a set without client, role or rule documents may be loaded.
@@ -74,8 +75,8 @@ pub(super) struct ReadClient {
 
 /// Reads the folder: the digest of what it holds, and the errors of reading.
 pub(super) fn read(options: &Options) -> (Folder, String) {
-    let mut folder = Folder::read(&options.folder);
-    if options.allow_empty && !options.folder.exists() {
+    let mut folder = options.tree.read();
+    if options.allow_empty && options.tree.folder().is_some_and(|path| !path.exists()) {
         folder.errors.clear();
     }
     let digest = folder.digest(&format!("{KERNEL}{BASE}"));
@@ -94,7 +95,7 @@ pub(super) fn load(
     std::thread::scope(|scope| {
         let work = || load_here(options, folder, revision, cache, failures);
         let thread = std::thread::Builder::new().name("policy-load".to_owned()).stack_size(STACK_BYTES);
-        let internal = |why: String| Err(vec![Diagnostic::file(options.folder.display().to_string(), why)]);
+        let internal = |why: String| Err(vec![Diagnostic::file(options.tree.title(), why)]);
         match thread.spawn_scoped(scope, work) {
             Ok(handle) => {
                 handle.join().unwrap_or_else(|_| internal("loading failed; this is a bug".to_owned()))
@@ -143,7 +144,7 @@ fn load_here(
 impl Loader<'_> {
     /// The path of a file for people.
     pub fn shown(&self, relative: &str) -> String {
-        self.options.folder.join(relative).display().to_string()
+        self.options.tree.label().join(relative).display().to_string()
     }
 
     fn not_empty(&mut self, folder: &Folder) {
@@ -160,7 +161,7 @@ impl Loader<'_> {
             );
         }
         if !some {
-            let file = self.options.folder.display().to_string();
+            let file = self.options.tree.title();
             self.found.push(
                 Diagnostic::file(file, "the folder has no client, role or rule documents")
                     .hint("is this the right folder? policies.allow_empty permits it"),
@@ -209,7 +210,7 @@ impl Loader<'_> {
     }
 
     fn global(&mut self, folder: &Folder, catalog: &Catalog) -> (Global, String) {
-        let file = self.options.folder.join("global.yaml");
+        let file = self.options.tree.label().join("global.yaml");
         let nothing = |file| (Global { file, ..Global::default() }, "policies/global.yaml".to_owned());
         let Some(source) = folder.sources.iter().find(|s| s.kind == Kind::Global) else {
             return nothing(file);

@@ -14,7 +14,6 @@ pub mod documents;
 pub mod engine;
 mod facts;
 mod files;
-mod git;
 mod grant;
 mod load;
 mod names;
@@ -27,6 +26,7 @@ mod schema;
 mod shapes;
 mod slice;
 pub mod snapshot;
+pub mod source;
 #[cfg(test)]
 mod tests;
 pub mod tests_run;

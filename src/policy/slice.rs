@@ -125,6 +125,11 @@ impl Index {
         Self { entries, named, types, actions, kept: RwLock::default() }
     }
 
+    /// Every policy that is evaluated.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.entries.iter().map(|entry| &entry.policy)
+    }
+
     /// The numbers of those entities that policies name as principals; for [`Key::named`].
     pub fn numbers(&self, uids: impl Iterator<Item = EntityUid>) -> Vec<u32> {
         if self.named.is_empty() {

@@ -14,6 +14,7 @@ use super::diagnostics::Diagnostic;
 use super::documents::{ClientDocument, TestsDocument};
 use super::facts;
 use super::names::uid;
+use super::source::CommitInfo;
 use crate::oauth::client::{Client, ClientId};
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
@@ -21,7 +22,7 @@ use crate::oauth::user::User;
 /// Everything that was loaded together.
 pub struct Snapshot {
     pub(super) revision: Arc<str>,
-    pub(super) commit: Option<String>,
+    pub(super) commit: Option<CommitInfo>,
     pub(super) catalog: Catalog,
     pub(super) global: Global,
     pub(super) ceiling: BTreeSet<Scope>,
@@ -104,9 +105,14 @@ impl Snapshot {
         &self.revision
     }
 
-    /// The git commit of the folder, where it is in a repository.
+    /// The id of the git commit of the files, where they are in a repository.
     pub fn commit(&self) -> Option<&str> {
-        self.commit.as_deref()
+        self.commit.as_ref().map(|commit| commit.id.as_str())
+    }
+
+    /// The git commit of the files, with what is known of it.
+    pub fn commit_info(&self) -> Option<&CommitInfo> {
+        self.commit.as_ref()
     }
 
     /// What scopes may name.

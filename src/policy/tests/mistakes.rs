@@ -266,7 +266,12 @@ fn y3_y4_absent_and_empty_folders() {
     assert!(found.iter().any(|d| d.message.contains("no client, role or rule")), "{found:?}");
     write(dir.path(), "clients/a.yaml", "");
     assert!(open(dir.path()).is_err(), "an empty file is no document");
-    let options = |folder| Options { folder, public_url: String::new(), allow_empty: true, run_tests: false };
+    let options = |folder: std::path::PathBuf| Options {
+        tree: folder.into(),
+        public_url: String::new(),
+        allow_empty: true,
+        run_tests: false,
+    };
     Engine::open(options(dir.path().join("absent"))).unwrap_or_else(|failed| panic!("{failed}"));
     fs::remove_file(dir.path().join("clients/a.yaml")).unwrap();
     assert!(Engine::open(options(dir.path().to_owned())).is_ok());

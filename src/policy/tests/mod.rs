@@ -20,7 +20,7 @@ pub fn shipped() -> PathBuf {
 
 pub fn options(folder: &Path) -> Options {
     Options {
-        folder: folder.to_owned(),
+        tree: folder.into(),
         public_url: "http://127.0.0.1:8080".to_owned(),
         allow_empty: false,
         run_tests: false,

@@ -32,8 +32,12 @@ fn y8_a_hundred_loads_give_one_revision() {
     let first = engine_of(&shipped()).current().revision().clone();
     assert_eq!(first.len(), 16);
     for _ in 0..100 {
-        let options =
-            Options { folder: shipped(), public_url: String::new(), allow_empty: false, run_tests: false };
+        let options = Options {
+            tree: shipped().into(),
+            public_url: String::new(),
+            allow_empty: false,
+            run_tests: false,
+        };
         assert_eq!(crate::policy::load::read(&options).1, *first);
     }
 }
