@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::access_tokens::AccessTokensApi;
 use super::address::Networks;
+use super::assets::Asset;
 use super::authorize::authorize;
 use super::clients::ClientsApi;
 use super::consent::ConsentApi;
@@ -23,12 +24,12 @@ use super::methods::Methods;
 use super::page;
 use super::path::below;
 use super::scopes::ScopesApi;
-use super::server_info::{ServerApi, healthz, metrics, readyz, style};
+use super::server_info::{ServerApi, healthz, metrics, readyz};
 use super::sign_in::SignInApi;
 use super::token::TokenApi;
 use crate::app::App;
 use crate::oauth::reject::Fault;
-use crate::pages::Pages;
+use crate::pages::{self, Pages};
 
 /// The groups of the API document.
 #[derive(OpenApiTags)]
@@ -169,16 +170,18 @@ pub fn routes(
 ) -> Result<impl Endpoint<Output = Response> + 'static, Fault> {
     let document = document();
     let parsed: Value = serde_json::from_str(&document).unwrap_or_default();
-    let pages = Pages::new()?;
+    let templates = Pages::new()?;
     let mut routes = Route::new()
         .at("/oauth2/authorize", get(authorize).post(authorize))
         .at("/login", get(login_page).post(login))
         .at("/logout", post(logout))
         .at("/consent", get(consent_page).post(consent))
-        .at("/assets/style.css", get(style))
         .at("/healthz", get(healthz))
         .at("/readyz", get(readyz))
         .at("/metrics", get(metrics));
+    for file in pages::assets::FILES {
+        routes = routes.at(file.path, get(Asset::new(file.text, file.content_type).kept()));
+    }
     if app.config.docs.enabled {
         routes = docs::routes(routes, app.public.url(), app.public.issuer())
             .at("/openapi.json", get(docs::document(document)));
@@ -188,7 +191,7 @@ pub fn routes(
     let routes = routes
         .around(page::errors)
         .with(AddData::new(Arc::clone(app)))
-        .with(AddData::new(pages))
+        .with(AddData::new(templates))
         .with(AddData::new(draining.clone()))
         .around(move |next, request| cors(Arc::clone(&shared), next, request))
         .around(move |next, request| name_revision(Arc::clone(&named), next, request));

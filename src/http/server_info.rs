@@ -157,15 +157,6 @@ pub fn metrics(app: Data<&Arc<App>>) -> Response {
         .body(app.metrics.encode())
 }
 
-/// The style sheet of the pages.
-#[handler]
-pub fn style() -> Response {
-    Response::builder()
-        .header(header::CONTENT_TYPE, "text/css; charset=utf-8")
-        .header(header::CACHE_CONTROL, "public, max-age=300")
-        .body(crate::pages::STYLE)
-}
-
 fn json_response(status: StatusCode, body: &Value) -> Response {
     Response::builder().status(status).header(header::CONTENT_TYPE, "application/json").body(body.to_string())
 }

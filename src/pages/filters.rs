@@ -1,0 +1,36 @@
+//! Filters of the templates: times.
+
+use minijinja::{Error, ErrorKind};
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+/// A time in milliseconds since 1970 as `<time datetime>` wants it.
+pub fn iso_time(ms: i64) -> Result<String, Error> {
+    format(ms, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z"))
+}
+
+/// A time in milliseconds since 1970 for people: `25 Nov 2026, 19:00 UTC`.
+pub fn human_time(ms: i64) -> Result<String, Error> {
+    format(ms, format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC"))
+}
+
+fn format(ms: i64, shape: &[BorrowedFormatItem<'_>]) -> Result<String, Error> {
+    let wrong = |why: String| Error::new(ErrorKind::InvalidOperation, why);
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
+        .map_err(|e| wrong(e.to_string()))?;
+    at.format(&shape).map_err(|e| wrong(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_name_their_zone() {
+        assert_eq!(iso_time(1_795_633_219_000).unwrap(), "2026-11-25T19:00:19Z");
+        assert_eq!(human_time(1_795_633_219_000).unwrap(), "25 Nov 2026, 19:00 UTC");
+        assert_eq!(human_time(0).unwrap(), "1 Jan 1970, 00:00 UTC");
+        assert!(human_time(i64::MAX).is_err());
+    }
+}
