@@ -8,11 +8,8 @@ use super::*;
 
 const HOSTILE: &str = "<img src=x onerror=alert(1)>\"' autofocus onfocus=\"x\"><svg/onload=x>";
 
-/// A page that uses every component; `GRANTWOOD_TEST_GALLERY` names a file to look at it.
-fn gallery() -> String {
-    let mut pages = Pages::new().unwrap();
-    let environment = Arc::get_mut(&mut pages.environment).unwrap();
-    environment.add_template("gallery.html", include_str!("gallery.html")).unwrap();
+/// The frame around it.
+fn shell() -> Shell {
     let menu = [
         "Overview",
         "Clients",
@@ -25,7 +22,7 @@ fn gallery() -> String {
         "Policies",
         "Audit log",
     ];
-    let shell = Shell {
+    Shell {
         home: "/admin".to_owned(),
         places: vec![
             Link::new("Account", "/account", "/admin"),
@@ -42,7 +39,14 @@ fn gallery() -> String {
         notice: Some(Notice { kind: "good", text: "The client was saved.".to_owned() }),
         narrow: false,
         request_id: "0a6c5a1c".to_owned(),
-    };
+    }
+}
+
+/// A page that uses every component; `GRANTWOOD_TEST_GALLERY` names a file to look at it.
+fn gallery() -> String {
+    let mut pages = Pages::new().unwrap();
+    let environment = Arc::get_mut(&mut pages.environment).unwrap();
+    environment.add_template("gallery.html", include_str!("gallery.html")).unwrap();
     let href = |page: u32, size: u32| format!("?page={page}&pageSize={size}");
     let columns = vec![
         Column::sortable("Name", Some(true), |down| format!("?sort=name&down={down}")),
@@ -66,7 +70,7 @@ fn gallery() -> String {
                 "sensitive": sensitive, "note": if sensitive { "used by 3 clients" } else { "" } })
     };
     let context = json!({
-        "shell": shell,
+        "shell": shell(),
         "hostile": HOSTILE,
         "tabs": [Link::new("Settings", "/admin/clients", "/admin/clients"), Link::new("Tokens", "/x", "/admin/clients")],
         "errors": [json!({ "field": "name", "message": HOSTILE }), json!({ "field": "", "message": "And this." })],
