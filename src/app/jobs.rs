@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::App;
+use super::{App, policy_source};
 use crate::policy::{Diagnostic, Reload, Snapshot, watch};
 use crate::telemetry::Event;
 
@@ -25,6 +25,8 @@ const BATCH: u32 = 500;
 /// Starts all jobs; they end when the token is cancelled.
 pub fn start(app: &Arc<App>, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
     watch_policies(app, stop);
+    let first = Arc::clone(app);
+    tokio::spawn(async move { policy_source::write_down(&first).await });
     vec![
         repeat(app, stop, POLL, |app| async move { poll(&app).await }),
         repeat(app, stop, FLUSH, |app| async move { flush(&app).await }),
@@ -126,6 +128,10 @@ fn watch_policies(app: &Arc<App>, stop: &CancellationToken) {
         stop.cancelled().await;
         ended.store(true, Ordering::Release);
     });
+    if app.follower.is_some() {
+        policy_source::follow(app, flag);
+        return;
+    }
     let started = watch::watch(app.config.policies.path.clone(), flag, move || {
         runtime.block_on(reload(&watched));
     });
@@ -134,17 +140,35 @@ fn watch_policies(app: &Arc<App>, stop: &CancellationToken) {
     }
 }
 
-/// Reads the policy folder anew and puts it in force if all of it is right.
+/// Reads the policies anew, wherever they come from, and puts them in force if all of them are right.
 pub async fn reload(app: &Arc<App>) -> Reload {
+    load(app, true).await
+}
+
+/// Asks where the followed ref stands, and loads its commit if that was not tried before.
+pub async fn look(app: &Arc<App>) -> Reload {
+    load(app, false).await
+}
+
+async fn load(app: &Arc<App>, forced: bool) -> Reload {
     let worker = Arc::clone(app);
     let runtime = tokio::runtime::Handle::current();
     let done = tokio::task::spawn_blocking(move || {
         let accept = |snapshot: &Snapshot| runtime.block_on(accept(&worker, snapshot));
-        worker.policies.reload(worker.clock.now_ms(), &accept)
+        let now_ms = worker.clock.now_ms();
+        let Some(follower) = &worker.follower else { return worker.policies.reload(now_ms, &accept) };
+        match follower.look() {
+            Ok(sight) => {
+                worker.policies.source_problem(sight.problem);
+                worker.policies.follow(sight.tree, forced, now_ms, &accept)
+            }
+            Err(why) => worker.policies.refuse(&follower.title(), &why, now_ms),
+        }
     })
     .await
     .unwrap_or(Reload::Kept);
     tell(app, &done);
+    policy_source::write_down(app).await;
     done
 }
 
@@ -153,9 +177,10 @@ fn tell(app: &App, done: &Reload) {
         Reload::Unchanged => {}
         Reload::Swapped { revision } => {
             let status = app.policies.status();
-            let commit = status.commit_id();
-            app.metrics.policy_swapped(revision, commit, app.clock.now_ms());
-            Event::PolicyReloaded { revision, commit }.emit();
+            let commit = status.commit.unwrap_or_default();
+            app.metrics.policy_swapped(revision, Some(&commit.id), &commit.author, app.clock.now_ms());
+            let (id, author, subject) = (&*commit.id, &*commit.author, &*commit.subject);
+            Event::PolicyReloaded { revision, commit: id, author, subject, time_s: commit.time_s }.emit();
         }
         Reload::Kept => {
             app.metrics.policy_held_back();

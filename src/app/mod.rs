@@ -11,6 +11,7 @@ pub mod keys;
 mod last_used;
 pub mod limits;
 pub mod passwords;
+pub mod policy_source;
 pub mod start;
 pub mod users;
 
@@ -26,6 +27,7 @@ use crate::oauth::client::ClientId;
 use crate::oauth::reject::Fault;
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
+use crate::policy::source::follow::Follower;
 use crate::policy::{Engine, Snapshot};
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -54,6 +56,8 @@ pub struct App {
     pub store: Store,
     /// Policies.
     pub policies: Engine,
+    /// Follows the repository that policies come from; none = they come from a folder.
+    pub follower: Option<Follower>,
     /// Time.
     pub clock: Clock,
     /// Counters for `/metrics`.

@@ -14,11 +14,12 @@ use super::last_used::LastUsed;
 use super::limits::FailureLimit;
 use super::passwords::Passwords;
 use super::users::canonical;
-use super::{App, REMEMBERED_CLIENTS, REMEMBERED_DECISIONS, REMEMBERED_USERS, jobs, keys};
+use super::{App, REMEMBERED_CLIENTS, REMEMBERED_DECISIONS, REMEMBERED_USERS, jobs, keys, policy_source};
 use crate::config::{Config, ConfigError};
 use crate::oauth::client::ClientAuth;
 use crate::oauth::grant::GrantType;
 use crate::oauth::reject::Fault;
+use crate::policy::source::follow::Follower;
 use crate::policy::{Engine, LoadFailed, Options};
 use crate::store::{OpenError, Store, UserRow};
 use crate::telemetry::Metrics;
@@ -57,15 +58,14 @@ pub async fn open(
 ) -> Result<(Arc<App>, FirstStart), StartError> {
     let clock = Clock::start();
     let public = config.public_url().map_err(StartError::Config)?;
-    if !config.policies.path.exists() {
+    if policy_source::folder(&config).is_some_and(|path| !path.exists()) {
         return Err(StartError::Config(ConfigError(vec![format!(
             "there is no policy folder {}; `grantwood init .` writes one to start from",
             config.policies.path.display()
         )])));
     }
     private_folder(&config.data_dir).map_err(StartError::Fault)?;
-    let policies = Engine::open_with(policy_options(&config, public.issuer()), clock.now_ms(), &|_| Ok(()))
-        .map_err(|failed| StartError::Policies(Box::new(failed)))?;
+    let (follower, policies) = open_policies(&config, public.issuer(), clock.now_ms()).await?;
     let store = open_store(&config).await?;
     keys::ensure_first(&config, &store, clock.now_ms()).await.map_err(StartError::Fault)?;
     let ring = keys::load_ring(&config, &store, clock.now_ms()).await.map_err(StartError::Fault)?;
@@ -79,6 +79,7 @@ pub async fn open(
         public,
         store,
         policies,
+        follower,
         clock,
         metrics,
         passwords: Passwords::new(&config.users).map_err(StartError::Fault)?,
@@ -96,8 +97,30 @@ pub async fn open(
     let first = first_start(&app, admin_password_file).await?;
     jobs::poll(&app).await;
     let status = app.policies.status();
-    app.metrics.policy_swapped(&status.revision, status.commit_id(), app.clock.now_ms());
+    let author = status.commit.as_ref().map_or("", |commit| &commit.author);
+    app.metrics.policy_swapped(&status.revision, status.commit_id(), author, app.clock.now_ms());
     Ok((app, first))
+}
+
+/// Loads the first set. Git is asked away from the async threads: a remote may take its time.
+async fn open_policies(
+    config: &Config,
+    public_url: &str,
+    now_ms: i64,
+) -> Result<(Option<Follower>, Engine), StartError> {
+    let (config, public_url) = (config.clone(), public_url.to_owned());
+    let work = move || {
+        let follower = policy_source::follower(&config);
+        let (tree, problem) = policy_source::first_tree(&config, follower.as_ref())
+            .map_err(|why| StartError::Config(ConfigError(vec![why])))?;
+        let options = Options { tree, ..policy_options(&config, &public_url) };
+        let policies = Engine::open_with(options, now_ms, &|_| Ok(()))
+            .map_err(|failed| StartError::Policies(Box::new(failed)))?;
+        policies.source_problem(problem);
+        Ok((follower, policies))
+    };
+    let failed = |_| StartError::Fault(Fault::Policy("loading policies failed".to_owned()));
+    tokio::task::spawn_blocking(work).await.map_err(failed)?
 }
 
 async fn first_start(app: &Arc<App>, admin_password_file: Option<PathBuf>) -> Result<FirstStart, StartError> {

@@ -7,7 +7,9 @@ mod demo;
 mod init;
 mod keys;
 mod output;
+mod plan;
 mod policy;
+mod prove;
 mod serve;
 mod token;
 mod user;
@@ -30,7 +32,9 @@ use crate::oauth::reject::{Fault, Stop};
 #[derive(Parser)]
 #[command(name = "grantwood", version, propagate_version = true)]
 #[command(after_help = "Exit codes: 0 done, 1 fault, 2 usage, 3 configuration or policies invalid, \
-                        4 policy tests failed.\nEvery setting may stand in the environment: tokens.access_ttl \
+                        4 policy tests failed, \
+                        5 a finding (plan --fail-on, prove), \
+                        6 neither proven nor refuted, 7 a program is missing.\nEvery setting may stand in the environment: tokens.access_ttl \
                         is GRANTWOOD_TOKENS__ACCESS_TTL.")]
 struct Cli {
     #[command(flatten)]
@@ -72,6 +76,10 @@ enum Command {
     /// Look at what the documents compile to.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Show what a change of the policies does: who gains and who loses what, and the lines responsible.
+    Plan(plan::PlanArgs),
+    /// Prove that a change permits nothing new, or that no policy permits what it never should. Needs cvc5.
+    Prove(prove::ProveArgs),
     /// Print the API document (OpenAPI 3).
     Openapi,
     /// Manage clients, on the database itself.
@@ -111,6 +119,12 @@ pub enum Failure {
     Invalid(String),
     /// Policy tests: exit code 4.
     Tests(String),
+    /// What was asked to be found was found: exit code 5.
+    Finding(String),
+    /// Nobody knows: exit code 6.
+    Unknown(String),
+    /// A program that is needed is not there: exit code 7.
+    Missing(String),
 }
 
 /// Reads the arguments and carries them out.
@@ -124,6 +138,9 @@ pub fn run() -> ExitCode {
                 Failure::Usage(text) => (2, text),
                 Failure::Invalid(text) => (3, text),
                 Failure::Tests(text) => (4, text),
+                Failure::Finding(text) => (5, text),
+                Failure::Unknown(text) => (6, text),
+                Failure::Missing(text) => (7, text),
             };
             eprintln!("grantwood: {text}");
             ExitCode::from(code)
@@ -143,6 +160,8 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
         Command::Token(args) => token::token(&settings, &args),
         Command::Assertion(args) => token::assertion(&settings, &args),
         Command::Policy(command) => policy::policy(&settings, command),
+        Command::Plan(args) => plan::plan(&settings, &args),
+        Command::Prove(args) => prove::prove(&settings, &args),
         Command::Openapi => {
             print!("{}", crate::http::routes::document());
             Ok(())

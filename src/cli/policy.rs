@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::output::Format;
 use super::{Failure, Settings};
-use crate::app::start::policy_options;
+use crate::app::policy_source::options;
 use crate::policy::Engine;
 
 /// Subcommands of `policy`.
@@ -28,7 +28,7 @@ pub enum PolicyCommand {
 pub fn policy(settings: &Settings, command: PolicyCommand) -> Result<(), Failure> {
     let (config, _) = settings.load()?;
     let public = config.public_url()?;
-    let engine = Engine::open(policy_options(&config, public.issuer()))
+    let engine = Engine::open(options(&config, public.issuer()).map_err(Failure::Invalid)?)
         .map_err(|failed| Failure::Invalid(failed.to_string()))?;
     let snapshot = engine.current();
     match command {

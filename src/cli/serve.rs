@@ -112,10 +112,16 @@ fn greet(app: &App, first: &FirstStart) {
     eprintln!(
         "  database   {}   policies {} @ {revision} ({} policies, {} scopes, watching)",
         app.store.backend(),
-        app.config.policies.path.display(),
+        crate::app::policy_source::title(app),
         status.policies,
         status.scopes
     );
+    if let Some(commit) = status.commit.as_ref().filter(|commit| !commit.author.is_empty()) {
+        eprintln!("  commit     {} by {}: {}", commit.short(), commit.author, commit.subject);
+    }
+    if let Some(problem) = &status.source_problem {
+        eprintln!("  warning    {problem}; the last fetched commit is in force");
+    }
     if let (Some(password), Some(path)) = (&first.admin_password, &first.password_file) {
         if std::io::stderr().is_terminal() {
             eprintln!("  admin      admin / {password}   also in {} (0600)", path.display());

@@ -14,8 +14,8 @@ use url::{Host, Url};
 pub use load::{Origin, Origins, Sources, load};
 pub use seconds::Seconds;
 pub use settings::{
-    AdminWrites, Assertions, Clients, Config, Cors, Database, Docs, Keys, Limits, Log, LogFormat, OnDenied,
-    Policies, Scopes, Server, Sessions, TokenAlg, Tokens, Users,
+    AdminWrites, Assertions, Clients, Config, Cors, Database, Docs, GitSource, Keys, Limits, Log, LogFormat,
+    OnDenied, Policies, PolicySource, Scopes, Server, Sessions, Signed, TokenAlg, Tokens, Users,
 };
 
 /// Why the configuration was refused: each line names the key and where it was set.

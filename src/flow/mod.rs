@@ -17,6 +17,7 @@ pub mod grant;
 pub mod introspect;
 pub mod keys;
 pub mod live;
+pub mod live_plan;
 pub mod metadata;
 pub mod pending;
 pub mod policies;

@@ -7,6 +7,7 @@ use super::caller::{self, Caller};
 use crate::app::{App, jobs};
 use crate::oauth::reject::{Reject, Stop};
 use crate::policy::{AdminResource, Reload, Status, admin};
+use crate::store::{Listed, Page, ReloadRow};
 
 /// Reads the policy folder anew; answers what is in force then.
 ///
@@ -24,4 +25,24 @@ pub async fn reload(app: &Arc<App>, ask: &Ask, caller: &Caller) -> Result<Status
         return Err(Reject::Conflict(first.unwrap_or_default().into()).into());
     }
     Ok(status)
+}
+
+/// The history of the policy set.
+///
+/// # Errors
+/// Missing permission, or a fault.
+pub async fn reloads(app: &App, ask: &Ask, caller: &Caller, page: Page) -> Result<Listed<ReloadRow>, Stop> {
+    let snapshot = app.policies.current();
+    caller::permitted(app, ask, &snapshot, caller, admin::POLICY_READ, AdminResource::Server)?;
+    Ok(app.store.list_reloads(page).await?)
+}
+
+/// One attempt of the history.
+///
+/// # Errors
+/// [`Reject::NotFound`], missing permission, or a fault.
+pub async fn attempt(app: &App, ask: &Ask, caller: &Caller, id: &str) -> Result<ReloadRow, Stop> {
+    let snapshot = app.policies.current();
+    caller::permitted(app, ask, &snapshot, caller, admin::POLICY_READ, AdminResource::Server)?;
+    Ok(app.store.reload(id).await?.ok_or(Reject::NotFound("reload"))?)
 }

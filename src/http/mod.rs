@@ -33,6 +33,7 @@ pub mod metrics;
 pub mod page;
 pub mod pairs;
 pub mod path;
+pub mod policy_reloads;
 pub mod problem;
 pub mod problem_docs;
 pub mod query;

@@ -23,6 +23,7 @@ use super::login::{login, login_page, logout};
 use super::methods::Methods;
 use super::page;
 use super::path::below;
+use super::policy_reloads::PolicyReloadsApi;
 use super::scopes::ScopesApi;
 use super::server_info::{ServerApi, healthz, metrics, readyz};
 use super::sign_in::SignInApi;
@@ -76,7 +77,8 @@ impl Draining {
     }
 }
 
-type Api = (TokenApi, ConsentApi, SignInApi, ClientsApi, AccessTokensApi, ScopesApi, ServerApi);
+type Api =
+    (TokenApi, ConsentApi, SignInApi, ClientsApi, AccessTokensApi, ScopesApi, PolicyReloadsApi, ServerApi);
 
 fn service(app: Option<Arc<App>>) -> OpenApiService<Api, ()> {
     let app = Served(app);
@@ -87,6 +89,7 @@ fn service(app: Option<Arc<App>>) -> OpenApiService<Api, ()> {
         ClientsApi { app: app.clone() },
         AccessTokensApi { app: app.clone() },
         ScopesApi { app: app.clone() },
+        PolicyReloadsApi { app: app.clone() },
         ServerApi { app },
     );
     OpenApiService::new(api, "Grantwood", env!("CARGO_PKG_VERSION"))

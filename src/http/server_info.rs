@@ -15,6 +15,7 @@ use super::problem::ManagementError;
 use super::routes::{Served, Tags};
 use crate::app::App;
 use crate::flow::{keys, metadata, policies};
+use crate::policy::source::CommitInfo;
 
 /// Endpoints about the server itself.
 pub struct ServerApi {
@@ -132,6 +133,8 @@ pub async fn readyz(app: Data<&Arc<App>>, draining: Data<&super::routes::Drainin
             })
         })
         .collect();
+    let known =
+        |of: fn(&CommitInfo) -> String| status.commit.as_ref().map(of).filter(|text| !text.is_empty());
     let body = json!({
         "status": if ready { "ready" } else { "not ready" },
         "checks": {
@@ -142,11 +145,24 @@ pub async fn readyz(app: Data<&Arc<App>>, draining: Data<&super::routes::Drainin
         },
         "policy_revision": status.revision,
         "policy_commit": status.commit_id(),
+        "policy_commit_author": known(|commit| author(&commit.author)),
+        "policy_commit_subject": known(|commit| commit.subject.clone()),
+        "policy_commit_time":
+            known(|commit| if commit.time_s > 0 { timestamp(commit.time_s * 1_000) } else { String::new() }),
+        "policy_source": {
+            "kind": if app.follower.is_some() { "git" } else { "folder" },
+            "problem": status.source_problem,
+        },
         "policy_loaded_at": timestamp(status.loaded_at_ms),
         "policy_stale": !held.is_empty(),
         "policy_errors": held,
     });
     json_response(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
+}
+
+/// An author's name. The address is for administrators: anybody may read this page.
+fn author(full: &str) -> String {
+    full.split('<').next().unwrap_or_default().trim().to_owned()
 }
 
 /// Prometheus metrics.

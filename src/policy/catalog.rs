@@ -192,6 +192,23 @@ impl Catalog {
         self.actions.values()
     }
 
+    /// Everything that either catalog knows; where both know it, the other's word counts.
+    pub fn merged(&self, other: &Self) -> Self {
+        let mut merged = self.clone();
+        merged.actions.extend(other.actions.iter().map(|(scope, action)| (scope.clone(), action.clone())));
+        for (name, kind) in &other.types {
+            match merged.types.get_mut(name) {
+                None => _ = merged.types.insert(name.clone(), kind.clone()),
+                Some(mine) => {
+                    mine.actions.extend(kind.actions.iter().cloned());
+                    mine.actions.sort();
+                    mine.actions.dedup();
+                }
+            }
+        }
+        merged
+    }
+
     /// What the catalog knows about a scope.
     pub fn action(&self, scope: &Scope) -> Option<&CatalogAction> {
         self.actions.get(scope)

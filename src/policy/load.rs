@@ -14,6 +14,7 @@ use super::documents::{
     CatalogDocument, ClientDocument, GlobalDocument, ManagedBy, RoleDocument, TestsDocument,
 };
 use super::files::{Folder, Kind, Source};
+use super::prove::InvariantsDocument;
 use super::shapes;
 use super::snapshot::{Global, LoadedTests, Role, Snapshot};
 use super::source::Tree;
@@ -119,6 +120,7 @@ fn load_here(
     let roles = loader.roles(folder, &catalog, &ceiling);
     let clients = loader.clients(folder, &catalog, &ceiling, &roles);
     let tests = loader.tests(folder);
+    loader.invariants(folder);
     loader.not_empty(folder);
     let parts = Parts { catalog, global, ceiling, ceiling_source: source, roles, clients, tests };
     let snapshot = assemble::assemble(&mut loader, parts, folder, revision, cache, failures);
@@ -228,7 +230,9 @@ impl Loader<'_> {
                 .into_iter()
                 .collect(),
             entries: parsed.document.scopes,
-            managed_by_admin: parsed.document.managed_by == Some(ManagedBy::Admin),
+            // What comes from a commit is written in git, whatever the document says.
+            managed_by_admin: parsed.document.managed_by == Some(ManagedBy::Admin)
+                && self.options.tree.folder().is_some(),
             file,
         };
         (global, format!("policies/{}:{line}", source.relative))
@@ -347,6 +351,13 @@ impl Loader<'_> {
                 };
                 self.problems(source, tree, vec![problem], true);
             }
+        }
+    }
+
+    /// Proofs are for `grantwood prove`; here only their form is looked at.
+    fn invariants(&mut self, folder: &Folder) {
+        for source in folder.sources.iter().filter(|s| s.kind == Kind::Invariant) {
+            let _ = self.document::<InvariantsDocument>(source, &shapes::INVARIANTS);
         }
     }
 

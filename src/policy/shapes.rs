@@ -23,6 +23,18 @@ pub const CATALOG: Shape = Shape::Keys(&[(
 /// The keys of the global document.
 pub const GLOBAL: Shape = Shape::Keys(&[("managed_by", Shape::Any), ("scopes", Shape::Any)]);
 
+/// The keys of a document of invariants.
+pub const INVARIANTS: Shape = Shape::Keys(&[(
+    "invariants",
+    Shape::Items(&Shape::Keys(&[
+        ("name", Shape::Any),
+        ("principal", Shape::Any),
+        ("actions", Shape::Any),
+        ("resources", Shape::Any),
+        ("when", Shape::Any),
+    ])),
+)]);
+
 /// The keys of a role document.
 pub const ROLE: Shape = Shape::Keys(&[("title", Shape::Any), ("actions", Shape::Any)]);
 

@@ -53,10 +53,7 @@ impl Checker<'_> {
         shape: &str,
         origin: Option<(&Origin, &str)>,
     ) -> Vec<Diagnostic> {
-        let mut hash = Sha256::new();
-        hash.update(self.seed);
-        hash.update(shape.as_bytes());
-        let key: Key = hash.finalize().into();
+        let key = self.key(shape);
         if self.used.contains(&key) {
             return Vec::new();
         }
@@ -68,6 +65,23 @@ impl Checker<'_> {
         }
         self.used.insert(key);
         Vec::new()
+    }
+
+    /// Whether a policy of this shape is known to be valid, so that it need not even be parsed.
+    pub fn knows(&mut self, shape: &str) -> bool {
+        let key = self.key(shape);
+        let known = self.used.contains(&key) || self.cache.valid.contains(&key);
+        if known {
+            self.used.insert(key);
+        }
+        known
+    }
+
+    fn key(&self, shape: &str) -> Key {
+        let mut hash = Sha256::new();
+        hash.update(self.seed);
+        hash.update(shape.as_bytes());
+        hash.finalize().into()
     }
 
     fn validate(&self, policy: &Policy, origin: Option<(&Origin, &str)>) -> Vec<Diagnostic> {

@@ -145,6 +145,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    policy_reloads (id) {
+        id -> Text,
+        at -> BigInt,
+        instance -> Text,
+        revision -> Text,
+        previous -> Text,
+        commit_id -> Text,
+        author -> Text,
+        subject -> Text,
+        committed_at -> BigInt,
+        outcome -> Text,
+        error -> Text,
+        changes -> Text,
+        diff -> Text,
+    }
+}
+
+diesel::table! {
     audit (id) {
         id -> Text,
         at -> BigInt,

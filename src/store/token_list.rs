@@ -183,6 +183,22 @@ impl Store {
         })?)
     }
 
+    /// Tokens that are neither revoked nor expired, in the order of their ids, after one of them.
+    pub async fn live_tokens_after(&self, jti: &str, now: i64, limit: u32) -> Result<Vec<TokenRow>, Fault> {
+        use access_tokens as t;
+        let jti = jti.to_owned();
+        Ok(scan!(self, |c| {
+            t::table
+                .filter(t::jti.gt(&jti))
+                .filter(t::revoked_at.is_null())
+                .filter(t::expires_at.gt(now))
+                .order(t::jti.asc())
+                .limit(i64::from(limit))
+                .select(TokenRow::as_select())
+                .load(c)
+        })?)
+    }
+
     /// How many tokens the filter finds.
     pub async fn count_tokens(&self, filter: TokenFilter) -> Result<i64, Fault> {
         Ok(scan!(self, |c| matching!(&filter).count().get_result(c))?)

@@ -85,8 +85,14 @@ pub enum Event<'a> {
     PolicyReloaded {
         /// Its revision.
         revision: &'a str,
-        /// The git commit, where there is one.
-        commit: Option<&'a str>,
+        /// The git commit, its author, and the first line of its message; empty where they are not known.
+        commit: &'a str,
+        /// Its author.
+        author: &'a str,
+        /// The first line of its message.
+        subject: &'a str,
+        /// When it was committed, in seconds since 1970; 0 = not known.
+        time_s: i64,
     },
     /// `policy.reload_failed`: a set was held back, the last good one stays.
     PolicyReloadFailed {
@@ -202,8 +208,8 @@ impl Event<'_> {
             Self::LoginSucceeded { user, ip } => tracing::info!(target: TARGET, event, user, %ip),
             Self::LoginFailed { user, ip } => tracing::warn!(target: TARGET, event, user, %ip),
             Self::LoginLimited { ip } => tracing::warn!(target: TARGET, event, %ip),
-            Self::PolicyReloaded { revision, commit } => {
-                tracing::info!(target: TARGET, event, revision, commit);
+            Self::PolicyReloaded { revision, commit, author, subject, time_s } => {
+                tracing::info!(target: TARGET, event, revision, commit, author, subject, committed_at = time_s);
             }
             Self::PolicyReloadFailed { errors, first } => {
                 tracing::error!(target: TARGET, event, errors, first);

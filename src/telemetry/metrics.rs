@@ -42,7 +42,7 @@ labels! {
     Active { active: &'static str }
     Outcome { result: &'static str }
     Decided { action: String, decision: &'static str }
-    Policies { revision: String, commit: String }
+    Policies { revision: String, commit: String, author: String }
     Key { kid: String }
     Table { table: &'static str }
     Lost { sink: &'static str }
@@ -182,10 +182,13 @@ impl Metrics {
     }
 
     /// A new policy set is in force.
-    pub fn policy_swapped(&self, revision: &str, commit: Option<&str>, now_ms: i64) {
+    pub fn policy_swapped(&self, revision: &str, commit: Option<&str>, author: &str, now_ms: i64) {
         self.policy_info.clear();
-        let labels =
-            Policies { revision: revision.to_owned(), commit: commit.unwrap_or_default().to_owned() };
+        let labels = Policies {
+            revision: revision.to_owned(),
+            commit: commit.unwrap_or_default().to_owned(),
+            author: author.to_owned(),
+        };
         self.policy_info.get_or_create(&labels).set(1);
         self.reloads.get_or_create(&Outcome { result: "success" }).inc();
         self.last_reload.set(now_ms as f64 / 1e3);
@@ -245,8 +248,8 @@ mod tests {
         metrics.introspected(true);
         metrics.login("failure");
         metrics.decided("grant:jwt_bearer", true, 0, Duration::from_micros(9));
-        metrics.policy_swapped("abc", Some("3f2c1d9"), 1_500);
-        metrics.policy_swapped("abd", None, 2_500);
+        metrics.policy_swapped("abc", Some("3f2c1d9"), "Ann <a@b>", 1_500);
+        metrics.policy_swapped("abd", None, "", 2_500);
         metrics.policy_held_back();
         metrics.signing_keys([("k1", 5.0)]);
         metrics.cleanup_ran();
@@ -263,7 +266,7 @@ mod tests {
             r#"grantwood_policy_decisions_total{action="grant:jwt_bearer",decision="allow"} 1"#,
             "grantwood_policy_decision_duration_seconds_count 1",
             "grantwood_policy_evaluation_errors_total 0",
-            r#"grantwood_policy_info{revision="abd",commit=""} 1"#,
+            r#"grantwood_policy_info{revision="abd",commit="",author=""} 1"#,
             r#"grantwood_policy_reloads_total{result="success"} 2"#,
             r#"grantwood_policy_reloads_total{result="failure"} 1"#,
             "grantwood_policy_last_successful_reload_timestamp_seconds 2.5",

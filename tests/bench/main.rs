@@ -8,6 +8,7 @@ mod floor;
 mod limits;
 mod load;
 mod measure;
+mod policy_plan;
 mod process;
 mod report;
 mod rows;
@@ -18,7 +19,7 @@ use report::Report;
 /// Every measurement by the name that the command line takes.
 type Measurement = fn(&setup::Bench, &mut Report);
 
-const ALL: [(&str, Measurement); 8] = [
+const ALL: [(&str, Measurement); 9] = [
     ("floor", measure::floor),
     ("limits", measure::limits),
     ("tokens", measure::tokens),
@@ -27,6 +28,7 @@ const ALL: [(&str, Measurement); 8] = [
     ("reload", measure::reload),
     ("rows", measure::introspection_by_rows),
     ("clients", measure::decision_by_clients),
+    ("plan", policy_plan::plan),
 ];
 
 fn main() {

@@ -13,6 +13,8 @@ mod interop;
 mod interop_oauth2;
 mod openapi;
 mod plugin_faults;
+mod policy_repository;
+mod pull_request;
 mod races;
 mod reload;
 mod source;

@@ -5,6 +5,9 @@ mod arrange;
 mod bundle;
 mod checkout;
 mod commit;
+pub mod follow;
+#[cfg(test)]
+mod follow_tests;
 mod git;
 mod process;
 mod resolve;

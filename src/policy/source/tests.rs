@@ -34,7 +34,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A repository with the shipped policies in `policies/`, committed on `main`.
-fn repository() -> tempfile::TempDir {
+pub(super) fn repository() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     git(dir.path(), &["init", "-q", "-b", "main"]);
     copy(&shipped(), &dir.path().join("policies"));
@@ -42,7 +42,7 @@ fn repository() -> tempfile::TempDir {
     dir
 }
 
-fn commit(folder: &Path, subject: &str) -> String {
+pub(super) fn commit(folder: &Path, subject: &str) -> String {
     git(folder, &["add", "-A"]);
     git(folder, &["commit", "-q", "-m", subject]);
     git(folder, &["rev-parse", "HEAD"])

@@ -10,7 +10,7 @@ use crate::policy::{Engine, LoadFailed, Options, Snapshot};
 mod cost;
 mod decisions;
 mod equality;
-mod mistakes;
+pub mod mistakes;
 mod reloads;
 mod shipped;
 

@@ -20,6 +20,7 @@ pub mod policies;
 pub mod postgres;
 pub mod proxy;
 pub mod raw;
+pub mod repository;
 pub mod server;
 pub mod watchdog;
 
@@ -31,6 +32,7 @@ pub use fixtures::{Client, User};
 pub use flow::Authorization;
 pub use options::Options;
 pub use pkce::Pkce;
+pub use repository::Repository;
 pub use server::Server;
 
 /// The scopes of the shipped catalog that the suite uses; all within the shipped global scopes.

@@ -1,0 +1,126 @@
+//! `plan`: what a change of the policies does to clients, roles and live tokens.
+
+use clap::{Args, ValueEnum};
+
+use super::{Failure, Settings, block_on};
+use crate::app::clock::Clock;
+use crate::app::start::policy_options;
+use crate::config::Config;
+use crate::flow::live_plan;
+use crate::policy::Options;
+use crate::policy::plan::{self, Loaded};
+use crate::policy::source::{Here, Tree, resolve_pair};
+use crate::store::Store;
+
+/// Arguments of `plan`.
+#[derive(Args)]
+pub struct PlanArgs {
+    /// OLD NEW: folders, bundles, or git revisions (REV, REV:folder); or one A..B.
+    #[arg(required = true, num_args = 1..=2, value_name = "OLD NEW")]
+    sets: Vec<String>,
+    /// How to print it.
+    #[arg(long, default_value = "text")]
+    format: Format,
+    /// Count the live tokens of this database that the change touches: sqlite:PATH or postgres://… . Nothing is
+    /// written to its rows. With no value: the database of the settings.
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
+    database: Option<String>,
+    /// End with exit code 5 if anybody may gain something, or if anything changes.
+    #[arg(long, value_name = "WHAT")]
+    fail_on: Option<FailOn>,
+}
+
+/// How a plan is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a terminal.
+    Text,
+    /// For a pull request.
+    Markdown,
+    /// All of it.
+    Json,
+}
+
+/// What ends with an exit code of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Somebody gains something, or may: what cannot be told counts as a gain.
+    Gain,
+    /// Anything is another than before.
+    Change,
+}
+
+/// Compares two sets.
+pub fn plan(settings: &Settings, args: &PlanArgs) -> Result<(), Failure> {
+    let (config, _) = settings.load()?;
+    let (old, new) = pair(&config, &args.sets)?;
+    let mut found = plan::plan(&old, &new);
+    if let Some(url) = &args.database {
+        let url = if url.is_empty() { database_url(&config) } else { url.clone() };
+        found.live = Some(block_on(live(url, &old, &new))?);
+    }
+    match args.format {
+        Format::Text => print!("{}", plan::text(&found)),
+        Format::Markdown => print!("{}", plan::markdown(&found)),
+        Format::Json => println!("{}", serde_json::to_string_pretty(&found).unwrap_or_default()),
+    }
+    match args.fail_on {
+        Some(FailOn::Gain) if found.may_gain() => {
+            Err(Failure::Finding("somebody may gain something".to_owned()))
+        }
+        Some(FailOn::Change) if !found.is_empty() => {
+            Err(Failure::Finding("the two sets are not the same".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Loads the two sets that arguments name.
+pub fn pair(config: &Config, sets: &[String]) -> Result<(Loaded, Loaded), Failure> {
+    let (old, new) = resolve_pair(sets, &here(config)?).map_err(Failure::Usage)?;
+    // Each is read by a thread of its own: with many clients that is most of the time.
+    let failed = |_| Failure::Fault("loading failed; this is a bug".to_owned());
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| loaded(config, old));
+        let second = loaded(config, new);
+        Ok((first.join().map_err(failed)??, second?))
+    })
+}
+
+/// Where arguments are looked up: the working folder, and the policy folder of the settings within a commit.
+pub fn here(config: &Config) -> Result<Here, Failure> {
+    let mut here = Here::now().map_err(Failure::Fault)?;
+    if config.policies.path.is_relative() {
+        here.subfolder = config.policies.path.display().to_string();
+    }
+    Ok(here)
+}
+
+/// Loads a set to be looked at.
+pub fn loaded(config: &Config, tree: Tree) -> Result<Loaded, Failure> {
+    let public = config.public_url()?;
+    let name = tree.title();
+    let options = Options { tree, run_tests: false, ..policy_options(config, public.issuer()) };
+    Loaded::open(&options).map_err(|failed| Failure::Invalid(format!("{name} is not valid:\n{failed}")))
+}
+
+fn database_url(config: &Config) -> String {
+    let default = || format!("sqlite:{}", config.data_dir.join("grantwood.db").display());
+    config.database.url.clone().unwrap_or_else(default)
+}
+
+async fn live(url: String, old: &Loaded, new: &Loaded) -> Result<plan::Live, Failure> {
+    // A database that is not there would be made.
+    let path = url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
+    if let Some(path) = path.filter(|path| !std::path::Path::new(path).exists()) {
+        return Err(Failure::Usage(format!("there is no database {path}")));
+    }
+    let store = tokio::task::spawn_blocking(move || Store::open(&url))
+        .await
+        .map_err(|error| Failure::Fault(error.to_string()))?
+        .map_err(|error| Failure::Fault(error.to_string()))?;
+    let now_ms = Clock::start().now_ms();
+    let live = live_plan::live(&store, now_ms, &old.snapshot, &new.snapshot).await;
+    store.close().await;
+    Ok(live?)
+}

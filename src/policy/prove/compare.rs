@@ -1,0 +1,241 @@
+//! *The new set permits nothing that the old one did not.*
+
+use std::collections::BTreeMap;
+use std::str::FromStr as _;
+
+use cedar_policy::{Policy, PolicyId, PolicySet, Schema};
+use cedar_policy_symcc::CompiledPolicySet;
+
+use super::environment::{Environment, Stated, environments, say_the_same, stated};
+use super::example::{self, Replay};
+use super::solver::{Answer, Prover, Query};
+use super::{MAX_EXAMPLES, Proof, assume};
+use crate::oauth::client::{Client, ClientId};
+use crate::policy::catalog::Catalog;
+use crate::policy::compile;
+use crate::policy::plan::{self, Change, Loaded};
+use crate::policy::schema::schema_text;
+
+/// Clients whose permits are put into one question.
+const CHUNK: usize = 50;
+
+/// One side: its policies, and the permits of those clients that are others in the other set.
+struct Side<'s> {
+    loaded: &'s Loaded,
+    policies: Vec<Stated>,
+    clients: BTreeMap<&'s ClientId, Vec<Stated>>,
+}
+
+/// Compares two sets.
+pub async fn compare(old: &Loaded, new: &Loaded, prover: &mut Prover) -> Proof {
+    let mut proof =
+        Proof::new(format!("{} permits nothing that {} does not", new.tree.title(), old.tree.title()));
+    let catalog = old.snapshot.catalog().merged(new.snapshot.catalog());
+    let schema = match Schema::from_str(&schema_text(&catalog)) {
+        Ok(schema) => schema,
+        Err(error) => {
+            proof.unknown.push(format!("the two catalogs make no schema: {error}"));
+            proof.conclude();
+            return proof;
+        }
+    };
+    let (before, after) = (Side::new(old, new), Side::new(new, old));
+    for environment in environments(&schema, &[old, new]) {
+        proof.environments += 1;
+        let comparison =
+            Comparison { environment: &environment, before: &before, after: &after, catalog: &catalog };
+        comparison.put(&schema, prover, &mut proof).await;
+        if proof.examples.len() >= MAX_EXAMPLES {
+            break;
+        }
+    }
+    data(old, new, &mut proof);
+    proof.conclude();
+    proof
+}
+
+impl<'s> Side<'s> {
+    fn new(loaded: &'s Loaded, other: &Loaded) -> Self {
+        let mut clients = BTreeMap::new();
+        for (id, one) in &loaded.snapshot.clients {
+            let there = other.snapshot.clients.get(id);
+            if there.is_some_and(|there| there.client.scopes == one.client.scopes) {
+                continue;
+            }
+            clients.insert(id, permits(&one.client, &one.source));
+        }
+        Self { loaded, policies: stated(loaded), clients }
+    }
+}
+
+/// The permits that a client's document is.
+pub(super) fn permits(client: &Client, source: &str) -> Vec<Stated> {
+    let compiled = compile::client(client.id.as_str(), source, &client.scopes);
+    let parsed = compiled.into_iter().filter_map(|one| {
+        let policy = Policy::parse(Some(PolicyId::new(&one.id)), &one.text).ok()?;
+        Some(Stated::new(policy, &one.source))
+    });
+    parsed.collect()
+}
+
+/// One kind of request under both sets.
+struct Comparison<'c, 's> {
+    environment: &'c Environment,
+    before: &'c Side<'s>,
+    after: &'c Side<'s>,
+    catalog: &'c Catalog,
+}
+
+impl Comparison<'_, '_> {
+    async fn put(&self, schema: &Schema, prover: &mut Prover, proof: &mut Proof) {
+        let here = |side: &Side<'_>, forbids: bool| -> Vec<Stated> {
+            let mine = |one: &&Stated| one.forbids == forbids && self.environment.meets(&one.policy);
+            side.policies.iter().filter(mine).cloned().collect()
+        };
+        let (old_forbids, new_forbids) = (here(self.before, true), here(self.after, true));
+        let (old_permits, new_permits) = (here(self.before, false), here(self.after, false));
+        let forbids_differ = !say_the_same(old_forbids.iter(), new_forbids.iter());
+        let permits_differ = !say_the_same(old_permits.iter(), new_permits.iter());
+        let clients = self.changed_clients();
+        if !forbids_differ && !permits_differ && clients.is_empty() {
+            return;
+        }
+        proof.asked += 1;
+        if self.environment.principal != "Client" {
+            let (old, new) = (joined(&old_forbids, &old_permits), joined(&new_forbids, &new_permits));
+            self.question(&new, &old, &[], schema, prover, proof).await;
+            return;
+        }
+        if forbids_differ {
+            let all = assume::parsed("anybody", &["permit (principal, action, resource);".to_owned()]);
+            let all: Vec<Stated> =
+                all.into_iter().map(|policy| Stated::new(policy, "any document")).collect();
+            let (old, new) = (joined(&old_forbids, &all), joined(&new_forbids, &all));
+            self.question(&new, &old, &[], schema, prover, proof).await;
+        }
+        if !permits_differ && clients.is_empty() {
+            return;
+        }
+        let mut chunks: Vec<&[&ClientId]> = clients.chunks(CHUNK).collect();
+        if chunks.is_empty() {
+            chunks.push(&[]);
+        }
+        for chunk in chunks {
+            let with = |side: &Side<'_>, forbids: &[Stated], permits: &[Stated]| {
+                let mut all = joined(forbids, permits);
+                let own = chunk.iter().filter_map(|id| side.clients.get(*id)).flatten();
+                all.extend(own.filter(|one| self.environment.meets(&one.policy)).cloned());
+                all
+            };
+            let old = with(self.before, &old_forbids, &old_permits);
+            let new = with(self.after, &new_forbids, &new_permits);
+            self.question(&new, &old, chunk, schema, prover, proof).await;
+            if proof.examples.len() >= MAX_EXAMPLES {
+                return;
+            }
+        }
+    }
+
+    /// Clients whose permits differ in this kind of request.
+    fn changed_clients(&self) -> Vec<&ClientId> {
+        if self.environment.principal != "Client" {
+            return Vec::new();
+        }
+        let mut all: Vec<&ClientId> = Vec::new();
+        let ids = self.before.clients.keys().chain(self.after.clients.keys());
+        for id in ids.copied().collect::<std::collections::BTreeSet<_>>() {
+            let here = |side: &Side<'_>| -> Vec<String> {
+                let own = side.clients.get(id).into_iter().flatten();
+                own.filter(|one| self.environment.meets(&one.policy)).map(|one| one.says.clone()).collect()
+            };
+            if here(self.before) != here(self.after) {
+                all.push(id);
+            }
+        }
+        all
+    }
+
+    async fn question(
+        &self,
+        new: &[Stated],
+        old: &[Stated],
+        clients: &[&ClientId],
+        schema: &Schema,
+        prover: &mut Prover,
+        proof: &mut Proof,
+    ) {
+        let title = self.environment.title();
+        let known: Vec<&Client> = clients
+            .iter()
+            .filter_map(|id| {
+                self.after.loaded.snapshot.clients.get(*id).or(self.before.loaded.snapshot.clients.get(*id))
+            })
+            .map(|one| &*one.client)
+            .collect();
+        let assumed = assume::policies(self.environment, self.catalog, &known);
+        let compiled = |side: &[Stated]| -> Result<CompiledPolicySet, String> {
+            let all = side.iter().map(|one| one.policy.clone()).chain(assumed.iter().cloned());
+            let set = PolicySet::from_policies(all).map_err(|error| error.to_string())?;
+            CompiledPolicySet::compile(&set, &self.environment.env, schema).map_err(|error| error.to_string())
+        };
+        let (a, b) = match (compiled(new), compiled(old)) {
+            (Ok(a), Ok(b)) => (a, b),
+            (Err(why), _) | (_, Err(why)) => {
+                proof.unknown.push(format!("{title}: {why}"));
+                return;
+            }
+        };
+        match prover.ask(&Query::Implies(&a, &b)).await {
+            Answer::Holds => {}
+            Answer::Unknown(why) => proof.unknown.push(format!("{title}: {why}")),
+            Answer::Fails(None) => proof
+                .unknown
+                .push(format!("{title}: refuted, but the solver's model could not be turned into a request")),
+            Answer::Fails(Some(env)) => {
+                let replay = Replay {
+                    environment: self.environment,
+                    old: Some((self.before.loaded, &self.before.policies)),
+                    new: (self.after.loaded, &self.after.policies),
+                };
+                match example::replayed(&env, &replay) {
+                    Some(found) => proof.examples.push(found),
+                    None => proof.unknown.push(format!(
+                        "{title}: the solver's request does not show it when Cedar decides it on the whole sets"
+                    )),
+                }
+            }
+        }
+    }
+}
+
+fn joined(a: &[Stated], b: &[Stated]) -> Vec<Stated> {
+    a.iter().chain(b).cloned().collect()
+}
+
+/// What no proof about policies sees: settings of clients, and the catalog. Where `plan` finds that somebody gains
+/// by them, the statement is not proven.
+fn data(old: &Loaded, new: &Loaded, proof: &mut Proof) {
+    let found = plan::plan(old, new);
+    for row in &found.settings {
+        proof.data.push(format!(
+            "{} {}: {} → {} ({})",
+            row.of,
+            row.field,
+            row.before.as_deref().unwrap_or("none"),
+            row.after.as_deref().unwrap_or("none"),
+            row.place
+        ));
+    }
+    let gains = found.clients.iter().filter(|row| row.change == Change::Gains);
+    for row in gains.filter(|_| proof.examples.is_empty()) {
+        let scopes: Vec<&str> = row.scopes.iter().map(|scope| scope.as_str()).collect();
+        let because: Vec<&str> = row.because.iter().map(|cause| cause.place.as_str()).collect();
+        proof.unknown.push(format!(
+            "client {} gains {} by {} through its settings ({}); see `grantwood plan`",
+            row.client,
+            scopes.join(" "),
+            row.grants.join(", "),
+            because.join(", ")
+        ));
+    }
+}
