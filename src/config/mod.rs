@@ -3,6 +3,7 @@
 //! Precedence: `--set a.b=c` over the environment (`GRANTWOOD_A__B`) over the file over the defaults.
 
 mod load;
+mod policy_source;
 mod seconds;
 mod settings;
 
@@ -12,10 +13,11 @@ use std::net::{IpAddr, SocketAddr};
 use url::{Host, Url};
 
 pub use load::{Origin, Origins, Sources, load};
+pub use policy_source::{GitSource, PolicySource, Signed};
 pub use seconds::Seconds;
 pub use settings::{
-    AdminWrites, Assertions, Clients, Config, Cors, Database, Docs, GitSource, Keys, Limits, Log, LogFormat,
-    OnDenied, Policies, PolicySource, Scopes, Server, Sessions, Signed, TokenAlg, Tokens, Users,
+    AdminWrites, Assertions, Clients, Config, Cors, Database, Docs, Keys, Limits, Log, LogFormat, OnDenied,
+    Policies, Scopes, Server, Sessions, TokenAlg, Tokens, Users,
 };
 
 /// Why the configuration was refused: each line names the key and where it was set.

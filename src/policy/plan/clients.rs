@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::side::{Answers, Asked, Side, Texts, Verdict, View};
+use super::side::{Answers, Asked, Side, Texts, Verdict};
+use super::view::View;
 use super::{Cause, Change, ClientRow, Level, settings};
 use crate::oauth::client::{Client, ClientId};
 use crate::oauth::grant::GrantType;

@@ -14,6 +14,7 @@ mod settings;
 mod side;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

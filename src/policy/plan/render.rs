@@ -122,6 +122,22 @@ pub fn markdown(plan: &Plan) -> String {
         }
         more(&mut out, rows.len());
     }
+    markdown_rest(plan, &mut out);
+    if let Some(live) = &plan.live {
+        let _ = write!(out, "\n**Live tokens:** {}\n", escaped(&live_summary(live)));
+    }
+    let _ = write!(
+        out,
+        "\n<sub>{} → {}. *always*: whatever the circumstances, as far as rules go; PKCE, consent and the user's role \
+         are asked beside it.</sub>\n",
+        code(&name(&plan.old)),
+        code(&name(&plan.new))
+    );
+    printable(&out)
+}
+
+/// Rules and settings.
+fn markdown_rest(plan: &Plan, out: &mut String) {
     if !plan.rules.is_empty() {
         out.push_str("\n| Rule | | Where |\n|---|---|---|\n");
         for rule in plan.rules.iter().take(MAX_ROWS) {
@@ -148,19 +164,8 @@ pub fn markdown(plan: &Plan) -> String {
                 code(&row.place)
             );
         }
-        more(&mut out, plan.settings.len());
+        more(out, plan.settings.len());
     }
-    if let Some(live) = &plan.live {
-        let _ = write!(out, "\n**Live tokens:** {}\n", escaped(&live_summary(live)));
-    }
-    let _ = write!(
-        out,
-        "\n<sub>{} → {}. *always*: whatever the circumstances, as far as rules go; PKCE, consent and the user's role \
-         are asked beside it.</sub>\n",
-        code(&name(&plan.old)),
-        code(&name(&plan.new))
-    );
-    printable(&out)
 }
 
 fn live_summary(live: &super::Live) -> String {

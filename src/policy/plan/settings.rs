@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::clients::Differences;
-use super::side::{Side, View};
+use super::side::Side;
+use super::view::View;
 use super::{Loaded, RuleRow, SettingRow};
 use crate::policy::documents::ClientDocument;
 

@@ -5,18 +5,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cedar_policy::{
-    ActionConstraint, Authorizer, Context, Decision, Entities, Entity, EntityTypeName, EntityUid, Policy,
-    PolicySet, PrincipalConstraint, Request, ResourceConstraint,
+    Authorizer, Context, Decision, Entities, Entity, EntityTypeName, EntityUid, PolicySet, Request,
+    ResourceConstraint,
 };
 use serde_json::Value;
 
 use super::lines::Lines;
 use super::partial::{self, Truth, mentions, permit_if, shown};
+use super::view::View;
 use super::{Access, Level, Loaded};
 use crate::oauth::client::Client;
 use crate::oauth::grant::GrantType;
 use crate::oauth::scope::Scope;
-use crate::policy::names::{ActionNames, uid};
+use crate::policy::names::uid;
 
 /// Texts of both sides by number, so that answers are compared as numbers. 0 = no, 1 = yes.
 #[derive(Default)]
@@ -44,25 +45,6 @@ impl Texts {
     pub fn shown(&self, number: u32) -> &str {
         self.shown.get((number as usize).wrapping_sub(2)).map_or("", String::as_str)
     }
-}
-
-/// A policy that is no client document's and not the ceiling.
-pub(super) struct View {
-    /// Its id.
-    pub id: String,
-    /// `policies/rules/partners.cedar:12`.
-    pub source: String,
-    /// Its text less the place that it comes from.
-    pub text: String,
-    /// Whether it forbids.
-    pub forbids: bool,
-    /// Whether it is the server's own.
-    pub built_in: bool,
-    policy: Policy,
-    conditions: Vec<(bool, Value)>,
-    /// Attributes of the principal that it reads; none = it looks at the principal as a whole.
-    attributes: Option<BTreeSet<String>>,
-    reads_resource: bool,
 }
 
 /// One set under the plan.
@@ -147,7 +129,7 @@ impl<'a> Side<'a> {
         for grant in &client.grants {
             let (mut fixed, mut open) = (Vec::new(), Vec::new());
             for index in 0..self.views.len() {
-                if !self.views[index].meets(&asked, names.grant(*grant)?) {
+                if !self.views[index].meets(&asked.uid, &asked.groups, names.grant(*grant)?) {
                     continue;
                 }
                 let looks = self.views[index].reads_resource || self.views[index].names_resource();
@@ -404,119 +386,4 @@ fn projection(entity: &Entity, attributes: &BTreeSet<String>) -> String {
         text.push_str(&format!("{name}={value};"));
     }
     text
-}
-
-impl View {
-    fn new(policy: &Policy, info: &crate::policy::PolicyInfo) -> Self {
-        let conditions = partial::conditions_of(policy);
-        let mut attributes = Some(BTreeSet::new());
-        let mut reads_resource = false;
-        for (_, body) in &conditions {
-            reads(body, &mut attributes);
-            reads_resource |= mentions(body, &["resource"]);
-        }
-        Self {
-            id: info.id.clone(),
-            source: info.source.clone(),
-            text: super::unplaced(&info.text),
-            forbids: info.effect == "forbid",
-            built_in: info.source.starts_with("builtin/"),
-            policy: policy.clone(),
-            conditions,
-            attributes,
-            reads_resource,
-        }
-    }
-
-    fn meets(&self, asked: &Asked<'_>, action: &ActionNames) -> bool {
-        self.meets_principal(&asked.uid, &asked.groups) && self.meets_action(action)
-    }
-
-    fn meets_principal(&self, own: &EntityUid, groups: &BTreeSet<EntityUid>) -> bool {
-        match self.policy.principal_constraint() {
-            PrincipalConstraint::Any => true,
-            PrincipalConstraint::Is(kind) => kind == *own.type_name(),
-            PrincipalConstraint::Eq(uid) => uid == *own,
-            PrincipalConstraint::In(uid) => uid == *own || groups.contains(&uid),
-            PrincipalConstraint::IsIn(kind, uid) => {
-                kind == *own.type_name() && (uid == *own || groups.contains(&uid))
-            }
-        }
-    }
-
-    /// Whether its principal can be a client and its action a grant.
-    fn about_clients(&self) -> bool {
-        let client = |kind: &str| matches!(kind, "Client" | "ClientGroup");
-        let principal = match self.policy.principal_constraint() {
-            PrincipalConstraint::Any => true,
-            PrincipalConstraint::Is(kind) | PrincipalConstraint::IsIn(kind, _) => client(kind.basename()),
-            PrincipalConstraint::Eq(uid) | PrincipalConstraint::In(uid) => client(uid.type_name().basename()),
-        };
-        let grant = |uid: &EntityUid| uid.id().unescaped().starts_with("grant");
-        principal
-            && match self.policy.action_constraint() {
-                ActionConstraint::Any => true,
-                ActionConstraint::Eq(uid) => grant(&uid),
-                ActionConstraint::In(uids) => uids.iter().any(grant),
-            }
-    }
-
-    fn meets_role(&self, role: &EntityUid) -> bool {
-        match self.policy.principal_constraint() {
-            PrincipalConstraint::Any => true,
-            PrincipalConstraint::Is(kind) => kind.basename() == "User",
-            PrincipalConstraint::Eq(_) => false,
-            PrincipalConstraint::In(uid) => uid == *role,
-            PrincipalConstraint::IsIn(kind, uid) => kind.basename() == "User" && uid == *role,
-        }
-    }
-
-    fn meets_action(&self, action: &ActionNames) -> bool {
-        let mine = |uid: &EntityUid| action.entities.iter().any(|entity| entity.uid() == *uid);
-        match self.policy.action_constraint() {
-            ActionConstraint::Any => true,
-            ActionConstraint::Eq(uid) => uid == action.uid,
-            ActionConstraint::In(uids) => uids.iter().any(mine),
-        }
-    }
-
-    /// Whether its scope narrows the resource to less than a type.
-    fn names_resource(&self) -> bool {
-        !matches!(self.policy.resource_constraint(), ResourceConstraint::Any)
-    }
-
-    /// Whether it can only be about starting a grant.
-    fn only_start(&self) -> bool {
-        matches!(self.policy.resource_constraint(), ResourceConstraint::Is(kind) if kind.basename() == "Server")
-    }
-
-    fn takes(&self, resource: &EntityUid, parents: &[EntityUid]) -> bool {
-        match self.policy.resource_constraint() {
-            ResourceConstraint::Any => true,
-            ResourceConstraint::Is(kind) => kind == *resource.type_name(),
-            ResourceConstraint::Eq(uid) => uid == *resource,
-            ResourceConstraint::In(uid) => uid == *resource || parents.contains(&uid),
-            ResourceConstraint::IsIn(kind, uid) => {
-                kind == *resource.type_name() && (uid == *resource || parents.contains(&uid))
-            }
-        }
-    }
-}
-
-/// Which attributes of the principal an expression reads; none once it looks at the principal otherwise.
-fn reads(expression: &Value, attributes: &mut Option<BTreeSet<String>>) {
-    if let Some((kind, value)) = partial::node(expression) {
-        let of_principal = value.get("left").and_then(|left| left.get("Var")) == Some(&"principal".into());
-        match (kind, value.get("attr").and_then(Value::as_str)) {
-            ("." | "has", Some(attribute)) if of_principal => {
-                if let Some(attributes) = attributes {
-                    attributes.insert(attribute.to_owned());
-                }
-                return;
-            }
-            ("Var", _) if value == "principal" => *attributes = None,
-            _ => {}
-        }
-    }
-    partial::parts(expression).into_iter().for_each(|part| reads(part, attributes));
 }

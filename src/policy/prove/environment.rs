@@ -87,9 +87,9 @@ pub(super) fn environments(schema: &Schema, sets: &[&Loaded]) -> Vec<Environment
         .filter_map(|env| {
             let line = lines.get(env.action())?.clone();
             Some(Environment {
-                principal: env.principal_type().basename().to_owned(),
+                principal: env.principal().basename().to_owned(),
                 action: env.action().clone(),
-                resource: env.resource_type().basename().to_owned(),
+                resource: env.resource().basename().to_owned(),
                 line,
                 env,
             })

@@ -236,11 +236,12 @@ fn case(
                 let ip = ip.split('/').next().unwrap_or(ip);
                 let _ = writeln!(lines, "      ip: {ip}");
             }
-            ("now", Some(time)) => {
-                let _ = writeln!(lines, "      time: \"{time}\"");
+            ("now", Some(_)) => {
+                let _ = writeln!(lines, "      time: \"{}\"", moment(value)?);
             }
             ("ttl" | "auth_age" | "assertion_ttl", Some(duration)) => {
-                let seconds = seconds(duration)?;
+                // Whole seconds, rounded up: one over a bound stays over it.
+                let seconds = (millis(duration)?.max(0) + 999) / 1_000;
                 let _ = writeln!(lines, "      {name}: {seconds}");
             }
             ("alg", _) => {
@@ -276,21 +277,41 @@ fn user_of(user: &EntityUid, entities: &Entities) -> String {
     text
 }
 
-/// Whole seconds of `3600000ms` or `1h`; at least one.
-fn seconds(duration: &str) -> Option<u64> {
-    let duration = duration.trim();
-    if let Some(number) = duration.strip_suffix("ms") {
-        return Some((number.parse::<u64>().ok()? / 1_000).max(1));
-    }
-    let digits = duration.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let factor = match &duration[digits.len()..] {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
+/// Milliseconds of `3600000ms`, `1h30m`, `-5s`.
+fn millis(duration: &str) -> Option<i64> {
+    let (sign, mut rest) = match duration.trim().strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, duration.trim()),
     };
-    digits.parse::<u64>().ok()?.checked_mul(factor)
+    let mut all: i64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number: i64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let letters = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
+        let factor = match &rest[..letters] {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return None,
+        };
+        all = all.checked_add(number.checked_mul(factor)?)?;
+        rest = &rest[letters..];
+    }
+    Some(sign * all)
+}
+
+/// RFC 3339 of `datetime("2026-01-05T12:00:00Z")` and of `datetime("1970-01-01").offset(duration("5ms"))`.
+fn moment(value: &str) -> Option<String> {
+    let quoted: Vec<&str> = value.split('"').skip(1).step_by(2).collect();
+    match quoted.as_slice() {
+        [day] if day.len() == 10 => Some(format!("{day}T00:00:00.000Z")),
+        [time] => Some((*time).to_owned()),
+        [base, offset] if base.starts_with("1970-01-01") => Some(facts::datetime(millis(offset)?)),
+        _ => None,
+    }
 }
 
 fn action(request: &Request) -> Option<String> {
@@ -310,5 +331,23 @@ fn why(request: &Request) -> Option<String> {
             Some(format!("grantwood why --client {client}{scope} --grant {}", grant.short()))
         }
         None => Some(format!("grantwood why --client {client} --action {action}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cedars_words_for_times() {
+        assert_eq!(
+            (millis("1h30m"), millis("-5ms"), millis("1x"), millis("900001ms")),
+            (Some(5_400_000), Some(-5), None, Some(900_001))
+        );
+        assert_eq!(moment("datetime(\"2026-01-05\")").as_deref(), Some("2026-01-05T00:00:00.000Z"));
+        assert_eq!(
+            moment("datetime(\"1970-01-01\").offset(duration(\"86400000ms\"))").as_deref(),
+            Some("1970-01-02T00:00:00.000Z")
+        );
     }
 }
