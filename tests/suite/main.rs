@@ -9,6 +9,7 @@ mod harness;
 mod admin_writes;
 mod architecture;
 mod attacks;
+mod browser;
 mod interop;
 mod interop_oauth2;
 mod openapi;

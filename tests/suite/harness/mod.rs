@@ -14,6 +14,7 @@ pub mod fixtures;
 pub mod flow;
 pub mod jwt;
 pub mod keys;
+pub mod node;
 pub mod options;
 pub mod pkce;
 pub mod policies;

@@ -1,0 +1,62 @@
+//! Stories in a real browser: the scripts of `tests/browser/` in headless Chromium, each with a server of its own.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Options, Server, User, backend, node};
+use crate::source;
+
+/// Sign-in and consent as people meet them.
+#[test]
+fn sign_in_and_consent() {
+    run("consent.mjs", &Server::start, json!({}));
+}
+
+/// The API documentation obtains a token and calls an endpoint with it.
+#[test]
+fn swagger_ui() {
+    run("docs.mjs", &Server::start, json!({}));
+}
+
+/// Runs a script against a fresh server; `more` is added to what it is told.
+fn run(script: &str, start: &dyn Fn(Options) -> Server, more: Value) {
+    let Some(chromium) = chromium() else { return };
+    let Some(folder) = node::packages("browser") else { return };
+    let server = start(Options::default());
+    let person = |user: &User| json!({ "username": user.username, "password": user.password });
+    let mut setting = json!({
+        "issuer": server.issuer(),
+        "folder": server.folder(),
+        "chromium": chromium,
+        "admin": person(server.admin()),
+        "editor": person(&server.editor()),
+        "reader": person(&server.reader()),
+        "screenshots": screenshots(),
+    });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        setting[name] = value.clone();
+    }
+    node::run(&folder, script, &[("SETTING", &setting.to_string())]);
+}
+
+/// The browser; none, and said aloud once, where it is missing and nobody asked for it.
+fn chromium() -> Option<PathBuf> {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders)
+        .flat_map(|folder| ["chromium", "chromium-browser", "google-chrome"].map(|name| folder.join(name)))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        let required = std::env::var("GRANTWOOD_TEST_REQUIRE_CHROMIUM").as_deref() == Ok("1");
+        assert!(!required, "GRANTWOOD_TEST_REQUIRE_CHROMIUM=1, and chromium is not installed");
+        SAID.call_once(|| backend::say("LEFT OUT: the browser's stories; chromium is not installed"));
+    }
+    found
+}
+
+/// Where screenshots go, if they are asked for.
+fn screenshots() -> Option<PathBuf> {
+    let asked = std::env::var("GRANTWOOD_TEST_SCREENSHOTS").as_deref() == Ok("1");
+    asked.then(|| source::root().join("tests/browser/screenshots"))
+}
