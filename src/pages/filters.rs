@@ -10,9 +10,10 @@ pub fn iso_time(ms: i64) -> Result<String, Error> {
     format(ms, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z"))
 }
 
-/// A time in milliseconds since 1970 for people: `25 Nov 2026, 19:00 UTC`.
+/// A time in milliseconds since 1970 for people: `25 Nov 2026, 19:00 UTC`. A line may break only behind the comma.
 pub fn human_time(ms: i64) -> Result<String, Error> {
-    format(ms, format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC"))
+    let shape = format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
+    Ok(format(ms, shape)?.replace(' ', "\u{a0}").replace(",\u{a0}", ", "))
 }
 
 fn format(ms: i64, shape: &[BorrowedFormatItem<'_>]) -> Result<String, Error> {
@@ -29,8 +30,8 @@ mod tests {
     #[test]
     fn times_name_their_zone() {
         assert_eq!(iso_time(1_795_633_219_000).unwrap(), "2026-11-25T19:00:19Z");
-        assert_eq!(human_time(1_795_633_219_000).unwrap(), "25 Nov 2026, 19:00 UTC");
-        assert_eq!(human_time(0).unwrap(), "1 Jan 1970, 00:00 UTC");
+        assert_eq!(human_time(1_795_633_219_000).unwrap(), "25\u{a0}Nov\u{a0}2026, 19:00\u{a0}UTC");
+        assert_eq!(human_time(0).unwrap(), "1\u{a0}Jan\u{a0}1970, 00:00\u{a0}UTC");
         assert!(human_time(i64::MAX).is_err());
     }
 }

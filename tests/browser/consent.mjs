@@ -190,7 +190,7 @@ async function errorsArePages(person) {
 }
 
 async function aNameOfMarkupIsInert(person) {
-  const name = '<img src=x onerror="document.title=1">'.repeat(2) + '"><script>document.title=2</script>';
+  const name = '<img src=x onerror="document.title=1">' + '"><script>document.title=2</script>';
   const { app } = await printer(person, { name });
   await person.page.goto(await app.start([SCOPES[0]], { login_hint: '"><b onclick=x>' }));
   await person.signIn(admin);

@@ -23,7 +23,7 @@ async function authorizeAndCall(person) {
   await popup.getByRole('button', { name: 'Allow' }).click();
   await closed;
   check(first.origin === setting.issuer, 'the pop-up stays on this server');
-  await asked.getByRole('button', { name: 'Logout' }).waitFor();
+  await asked.getByRole('button', { name: 'Remove authorization' }).waitFor();
   await page.getByRole('button', { name: 'Close' }).first().click();
 
   const operation = page.locator('#operations-Clients-listClients');
@@ -43,8 +43,6 @@ async function itIsServedOnce(person) {
   same(answer.headers()['cross-origin-opener-policy'], undefined, 'no Cross-Origin-Opener-Policy');
   check((await answer.text()).length < 4_000, 'nothing is written into the page');
   await person.page.getByRole('button', { name: 'Authorize' }).first().waitFor();
-  const second = [];
-  person.page.on('response', async (response) => second.push([new URL(response.url()).pathname, response.fromServiceWorker(), response.status()]));
   const bundle = await fetch(`${setting.issuer}/docs/swagger-ui-bundle.js`, { headers: { 'accept-encoding': 'gzip' } });
   check(/max-age=\d+/.test(bundle.headers.get('cache-control')), 'the bundle may be kept');
   same(await person.page.locator('html').getAttribute('lang'), 'en', 'the language');

@@ -248,8 +248,9 @@ addEventListener("pageshow", (event) => {
 function localTime(element) {
   const at = new Date(element.dateTime);
   if (Number.isNaN(at.getTime())) return;
+  const { lang } = document.documentElement;
   element.title = element.textContent;
-  element.textContent = new Intl.DateTimeFormat(document.documentElement.lang, {
+  const text = new Intl.DateTimeFormat(lang === "en" ? "en-GB" : lang, {
     year: "numeric",
     month: "short",
     day: "numeric",
@@ -258,6 +259,8 @@ function localTime(element) {
     hourCycle: "h23",
     timeZoneName: "short",
   }).format(at);
+  // A line may break only behind the comma.
+  element.textContent = text.replaceAll(" ", "\u00a0").replace(",\u00a0", ", ");
 }
 
 all("[data-theme-switch]").forEach(themeSwitch);

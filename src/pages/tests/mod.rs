@@ -100,7 +100,9 @@ fn w2_every_component_draws_and_keeps_names_inert() {
     // No script, style or handler stands in a page: its policy forbids them.
     assert!(!html.contains(" style=") && !html.contains("<style") && !html.contains(" onclick"));
     assert_eq!(html.matches("<script").count(), html.matches("<script src=\"/assets/").count() + 1);
-    assert!(html.contains("<time datetime=\"2026-11-25T19:00:19Z\">25 Nov 2026, 19:00 UTC</time>"));
+    assert!(
+        html.contains("<time datetime=\"2026-11-25T19:00:19Z\">25\u{a0}Nov\u{a0}2026, 19:00\u{a0}UTC</time>")
+    );
     assert!(html.contains("aria-sort=\"descending\"") && html.contains("aria-current=\"page\""));
     assert!(html.contains("download=\"key.pem\" href=\"data:application/octet-stream;charset=utf-8,-----BEGIN%20PRIVATE%20KEY-----%0A"));
 }
