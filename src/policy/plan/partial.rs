@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(residual("when { context.n + 1 > 2 && false }"), "((context.n + 1) > 2) && false");
         assert_eq!(
             residual("when { context.x } unless { principal.active && context.y }"),
-            "context.x && !context.y"
+            "context.x && (!context.y)"
         );
         assert_eq!(residual("when { if principal.active then context.x else context.y }"), "context.x");
         assert_eq!(residual("unless { !context.x }"), "context.x");

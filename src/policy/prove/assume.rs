@@ -8,21 +8,30 @@ use cedar_policy::{Policy, PolicyId};
 
 use super::environment::Environment;
 use crate::oauth::client::{ActFor, AssertionStyle, Client, ClientType, PkceRule};
-use crate::policy::catalog::Catalog;
+use crate::policy::catalog::{Catalog, ContentType};
 use crate::policy::compile::quoted;
 
 /// The assumptions of every proof, in words.
 pub(super) const ASSUMED: [&str; 5] = [
     "requests and entities conform to the schema; scopes, content types and actions are those of the catalog",
-    "lifetimes and ages are not negative, and a token's life is positive",
+    "it is between 2020 and 2100; lifetimes and ages are not negative, and a token's life is positive",
     "a public client has only the code grant, and a client that a document declares is what the document says",
     "a policy that fails to evaluate denies (so the server does), which can only take away from the new set",
     "the solver and Cedar's symbolic compiler are right; every counterexample is replayed with Cedar itself",
 ];
 
 /// The assumptions that matter to one kind of request.
-pub(super) fn policies(environment: &Environment, catalog: &Catalog, clients: &[&Client]) -> Vec<Policy> {
-    let mut texts: Vec<String> = Vec::new();
+pub(super) fn policies<'p>(
+    environment: &Environment,
+    catalog: &Catalog,
+    clients: &[&Client],
+    stated: impl Iterator<Item = &'p Policy>,
+) -> Vec<Policy> {
+    let mut texts: Vec<String> = vec![
+        "forbid (principal, action, resource) when { context.now < datetime(\"2020-01-01\") || \
+         context.now > datetime(\"2100-01-01\") };"
+            .to_owned(),
+    ];
     if environment.is_in("grant") {
         texts.push(
             "forbid (principal, action, resource) when { context.ttl <= duration(\"0s\") };".to_owned(),
@@ -44,7 +53,13 @@ pub(super) fn policies(environment: &Environment, catalog: &Catalog, clients: &[
         }
     }
     if environment.resource == "Scope" {
-        texts.extend(catalog_of_scopes(catalog));
+        // Membership matters only where somebody asks for it, and costs the solver much.
+        let named = stated.flat_map(Policy::entity_literals);
+        let types: BTreeSet<String> = named
+            .filter(|uid| uid.type_name().basename() == "ContentType")
+            .map(|uid| uid.id().unescaped().to_owned())
+            .collect();
+        texts.extend(catalog_of_scopes(catalog, &types));
     }
     if environment.resource == "ContentType"
         && let Some((content_type, _)) = environment.action.id().unescaped().rsplit_once('.')
@@ -63,7 +78,7 @@ pub(super) fn policies(environment: &Environment, catalog: &Catalog, clients: &[
 }
 
 /// A scope is one of the catalog's, and in its content type.
-fn catalog_of_scopes(catalog: &Catalog) -> Vec<String> {
+fn catalog_of_scopes(catalog: &Catalog, types: &BTreeSet<String>) -> Vec<String> {
     let list = |scopes: &mut dyn Iterator<Item = &str>| {
         let all: Vec<String> = scopes.map(|scope| format!("Scope::{}", quoted(scope))).collect();
         format!("[{}]", all.join(", "))
@@ -72,7 +87,8 @@ fn catalog_of_scopes(catalog: &Catalog) -> Vec<String> {
         "forbid (principal, action, resource) unless {{ {}.contains(resource) }};",
         list(&mut catalog.actions().map(|action| action.scope.as_str()))
     )];
-    for kind in catalog.content_types().filter(|kind| !kind.actions.is_empty()) {
+    let asked = |kind: &&ContentType| types.contains(&kind.name) && !kind.actions.is_empty();
+    for kind in catalog.content_types().filter(asked) {
         let members = list(&mut kind.actions.iter().map(|scope| scope.as_str()));
         let name = quoted(&kind.name);
         // Said both ways: it is in the type if and only if the catalog says so.
@@ -109,6 +125,14 @@ fn facts(client: &Client, groups: &BTreeSet<&str>) -> String {
     all.push(flag("pkce_required", client.pkce != PkceRule::Optional));
     all.push(flag("pkce_plain", client.pkce == PkceRule::Plain));
     all.push(flag("owner_style", client.assertion_style == AssertionStyle::Owner));
+    all.push(match client.access_token_ttl {
+        Some(ttl) => format!("principal has max_ttl && principal.max_ttl == duration(\"{ttl}s\")"),
+        None => "!(principal has max_ttl)".to_owned(),
+    });
+    all.push(match &client.owner {
+        Some(owner) => format!("principal has owner && principal.owner == {}", quoted(owner)),
+        None => "!(principal has owner)".to_owned(),
+    });
     for group in groups {
         let is = client.groups.iter().any(|one| one == group);
         all.push(format!("{}(principal in ClientGroup::{})", if is { "" } else { "!" }, quoted(group)));
@@ -121,6 +145,17 @@ fn facts(client: &Client, groups: &BTreeSet<&str>) -> String {
         all.join(" && ")
     );
     text
+}
+
+/// Nobody but these clients asks.
+pub(super) fn only(clients: &[&Client]) -> Vec<Policy> {
+    let names: Vec<String> =
+        clients.iter().map(|client| format!("Client::{}", quoted(client.id.as_str()))).collect();
+    let text = format!(
+        "forbid (principal, action, resource) unless {{ [{}].contains(principal) }};",
+        names.join(", ")
+    );
+    parsed("only", &[text])
 }
 
 /// Texts of ours as policies, named by their number.

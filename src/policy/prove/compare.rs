@@ -1,9 +1,9 @@
 //! *The new set permits nothing that the old one did not.*
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
 
-use cedar_policy::{Policy, PolicyId, PolicySet, Schema};
+use cedar_policy::{Policy, PolicyId, PolicySet, PrincipalConstraint, Schema};
 use cedar_policy_symcc::CompiledPolicySet;
 
 use super::environment::{Environment, Stated, environments, say_the_same, stated};
@@ -78,6 +78,15 @@ pub(super) fn permits(client: &Client, source: &str) -> Vec<Stated> {
     parsed.collect()
 }
 
+/// Of whom a question is.
+#[derive(Default)]
+struct Asked<'c> {
+    /// Clients that are what their documents say.
+    clients: Vec<&'c Client>,
+    /// Whether nobody else asks.
+    only: bool,
+}
+
 /// One kind of request under both sets.
 struct Comparison<'c, 's> {
     environment: &'c Environment,
@@ -103,15 +112,18 @@ impl Comparison<'_, '_> {
         proof.asked += 1;
         if self.environment.principal != "Client" {
             let (old, new) = (joined(&old_forbids, &old_permits), joined(&new_forbids, &new_permits));
-            self.question(&new, &old, &[], schema, prover, proof).await;
+            self.question(&new, &old, &Asked::default(), schema, prover, proof).await;
             return;
         }
         if forbids_differ {
+            if self.declared(&old_forbids, &new_forbids, schema, prover, proof).await {
+                return;
+            }
             let all = assume::parsed("anybody", &["permit (principal, action, resource);".to_owned()]);
             let all: Vec<Stated> =
                 all.into_iter().map(|policy| Stated::new(policy, "any document")).collect();
             let (old, new) = (joined(&old_forbids, &all), joined(&new_forbids, &all));
-            self.question(&new, &old, &[], schema, prover, proof).await;
+            self.question(&new, &old, &Asked::default(), schema, prover, proof).await;
         }
         if !permits_differ && clients.is_empty() {
             return;
@@ -129,7 +141,8 @@ impl Comparison<'_, '_> {
             };
             let old = with(self.before, &old_forbids, &old_permits);
             let new = with(self.after, &new_forbids, &new_permits);
-            self.question(&new, &old, chunk, schema, prover, proof).await;
+            let asked = Asked { clients: self.known(chunk), only: false };
+            self.question(&new, &old, &asked, schema, prover, proof).await;
             if proof.examples.len() >= MAX_EXAMPLES {
                 return;
             }
@@ -155,24 +168,73 @@ impl Comparison<'_, '_> {
         all
     }
 
+    /// The same question about those clients only whose documents both sets have: what it finds is a request that
+    /// somebody can try. It proves nothing; whether it found something.
+    async fn declared(
+        &self,
+        old_forbids: &[Stated],
+        new_forbids: &[Stated],
+        schema: &Schema,
+        prover: &mut Prover,
+        proof: &mut Proof,
+    ) -> bool {
+        let reached = |one: &Stated, client: &Client| match one.policy.principal_constraint() {
+            PrincipalConstraint::Eq(uid) => uid.id().unescaped() == client.id.as_str(),
+            PrincipalConstraint::In(uid) | PrincipalConstraint::IsIn(_, uid) => {
+                client.groups.iter().any(|group| group == uid.id().unescaped())
+            }
+            _ => true,
+        };
+        let said: BTreeSet<&str> = new_forbids.iter().map(|one| one.says.as_str()).collect();
+        let gone: Vec<&Stated> = old_forbids.iter().filter(|one| !said.contains(one.says.as_str())).collect();
+        let both = self.after.loaded.snapshot.clients.values().filter_map(|new| {
+            let old = self.before.loaded.snapshot.clients.get(&new.client.id)?;
+            gone.iter().any(|one| reached(one, &new.client)).then_some((old, new))
+        });
+        let own = |client: &Client, source: &str| -> Vec<Stated> {
+            permits(client, source).into_iter().filter(|one| self.environment.meets(&one.policy)).collect()
+        };
+        let (mut old, mut new, mut clients) = (old_forbids.to_vec(), new_forbids.to_vec(), Vec::new());
+        for (was, is) in both {
+            let (a, b) = (own(&was.client, &was.source), own(&is.client, &is.source));
+            if !b.is_empty() && clients.len() < CHUNK {
+                clients.push(&*is.client);
+                old.extend(a);
+                new.extend(b);
+            }
+        }
+        if clients.is_empty() {
+            return false;
+        }
+        let (found, unknown) = (proof.examples.len(), proof.unknown.len());
+        self.question(&new, &old, &Asked { clients, only: true }, schema, prover, proof).await;
+        proof.unknown.truncate(unknown);
+        proof.examples.len() > found
+    }
+
+    fn known(&self, ids: &[&ClientId]) -> Vec<&Client> {
+        let of = |id: &ClientId| {
+            let new = self.after.loaded.snapshot.clients.get(id);
+            new.or_else(|| self.before.loaded.snapshot.clients.get(id)).map(|one| &*one.client)
+        };
+        ids.iter().filter_map(|id| of(id)).collect()
+    }
+
     async fn question(
         &self,
         new: &[Stated],
         old: &[Stated],
-        clients: &[&ClientId],
+        asked: &Asked<'_>,
         schema: &Schema,
         prover: &mut Prover,
         proof: &mut Proof,
     ) {
         let title = self.environment.title();
-        let known: Vec<&Client> = clients
-            .iter()
-            .filter_map(|id| {
-                self.after.loaded.snapshot.clients.get(*id).or(self.before.loaded.snapshot.clients.get(*id))
-            })
-            .map(|one| &*one.client)
-            .collect();
-        let assumed = assume::policies(self.environment, self.catalog, &known);
+        let stated = old.iter().chain(new).map(|one| &one.policy);
+        let mut assumed = assume::policies(self.environment, self.catalog, &asked.clients, stated);
+        if asked.only {
+            assumed.extend(assume::only(&asked.clients));
+        }
         let compiled = |side: &[Stated]| -> Result<CompiledPolicySet, String> {
             let all = side.iter().map(|one| one.policy.clone()).chain(assumed.iter().cloned());
             let set = PolicySet::from_policies(all).map_err(|error| error.to_string())?;
@@ -196,6 +258,7 @@ impl Comparison<'_, '_> {
                     environment: self.environment,
                     old: Some((self.before.loaded, &self.before.policies)),
                     new: (self.after.loaded, &self.after.policies),
+                    any_client: true,
                 };
                 match example::replayed(&env, &replay) {
                     Some(found) => proof.examples.push(found),

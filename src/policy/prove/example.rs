@@ -52,6 +52,8 @@ pub(super) struct Replay<'r> {
     pub old: Option<(&'r Loaded, &'r [Stated])>,
     /// The new set, which must permit it.
     pub new: (&'r Loaded, &'r [Stated]),
+    /// Whether a client that no document declares may be one of a database, which lists what it wants.
+    pub any_client: bool,
 }
 
 /// One set's answer.
@@ -150,8 +152,7 @@ impl Replay<'_> {
         Some(Said { allowed: response.decision() == Decision::Allow && !failed, reasons })
     }
 
-    /// The permits of the client that asks. One that no document declares may be one of a database, which lists
-    /// what it wants.
+    /// The permits of the client that asks.
     fn own(&self, loaded: &Loaded, request: &Request) -> Vec<Stated> {
         let Some(principal) = request.principal().filter(|_| self.environment.principal == "Client") else {
             return Vec::new();
@@ -161,7 +162,7 @@ impl Replay<'_> {
         if let Some(one) = id.as_ref().and_then(|id| loaded.snapshot.clients.get(id)) {
             return permits(&one.client, &one.source);
         }
-        if self.old.is_none() || declares(self.new.0) || self.old.is_some_and(|(old, _)| declares(old)) {
+        if !self.any_client || declares(self.new.0) || self.old.is_some_and(|(old, _)| declares(old)) {
             return Vec::new();
         }
         let text = format!("permit (principal == {principal}, action, resource);");

@@ -170,7 +170,9 @@ impl Set<'_> {
             let mut all: Vec<Policy> = rules.iter().map(|one| one.policy.clone()).collect();
             all.extend(chunk.iter().flat_map(|(_, own)| own).map(|one| one.policy.clone()));
             all.push(outside.clone());
-            all.extend(assume::policies(environment, self.loaded.snapshot.catalog(), &known));
+            let catalog = self.loaded.snapshot.catalog();
+            let assumed = assume::policies(environment, catalog, &known, all.iter());
+            all.extend(assumed);
             if self.any_client && environment.principal == "Client" {
                 all.extend(self.stand_in());
             }
@@ -217,7 +219,8 @@ impl Set<'_> {
                 .unknown
                 .push(format!("{title}: refuted, but the solver's model could not be turned into a request")),
             Answer::Fails(Some(env)) => {
-                let replay = Replay { environment, old: None, new: (self.loaded, self.policies) };
+                let new = (self.loaded, self.policies);
+                let replay = Replay { environment, old: None, new, any_client: self.any_client };
                 match example::replayed(&env, &replay) {
                     Some(found) => proof.examples.push(found),
                     None => proof.unknown.push(format!(
