@@ -21,7 +21,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use moka::sync::Cache;
 
-use crate::config::{Config, PublicUrl};
+use crate::config::{Config, Origins, PublicUrl};
 use crate::keys::KeyRing;
 use crate::oauth::client::ClientId;
 use crate::oauth::reject::Fault;
@@ -50,6 +50,8 @@ const REMEMBERED_DECISIONS: u64 = 20_000;
 pub struct App {
     /// Settings.
     pub config: Config,
+    /// Where settings came from.
+    pub origins: Origins,
     /// The public URL: the issuer.
     pub public: PublicUrl,
     /// Storage.

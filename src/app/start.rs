@@ -15,7 +15,7 @@ use super::limits::FailureLimit;
 use super::passwords::Passwords;
 use super::users::canonical;
 use super::{App, REMEMBERED_CLIENTS, REMEMBERED_DECISIONS, REMEMBERED_USERS, jobs, keys, policy_source};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Origins};
 use crate::oauth::client::ClientAuth;
 use crate::oauth::grant::GrantType;
 use crate::oauth::reject::Fault;
@@ -54,6 +54,7 @@ pub struct FirstStart {
 /// [`StartError`]: a server never starts with a bad, absent or empty policy set (attack row Y3).
 pub async fn open(
     config: Config,
+    origins: Origins,
     admin_password_file: Option<PathBuf>,
 ) -> Result<(Arc<App>, FirstStart), StartError> {
     let clock = Clock::start();
@@ -93,6 +94,7 @@ pub async fn open(
         user_cache: Cache::new(REMEMBERED_USERS),
         key_ring: ArcSwap::from_pointee(ring),
         config,
+        origins,
     });
     let first = first_start(&app, admin_password_file).await?;
     jobs::poll(&app).await;

@@ -16,7 +16,7 @@ use super::{Failure, block_on, wire};
 use crate::app::clock::new_id;
 use crate::app::start::open;
 use crate::app::{App, jobs};
-use crate::config::Config;
+use crate::config::{Config, Origins};
 use crate::http::routes::Draining;
 
 /// How long an edit may take to come into force before the tour gives up.
@@ -46,7 +46,7 @@ async fn tour(folder: &Path, once: bool) -> Result<(), Failure> {
     let mut config = Config { listen: listener.local_addr()?.to_string(), ..Config::default() };
     config.data_dir = folder.join("data");
     config.policies.path = folder.join("policies");
-    let (app, first) = open(config, None).await?;
+    let (app, first) = open(config, Origins::default(), None).await?;
     let stop = CancellationToken::new();
     let jobs = jobs::start(&app, &stop);
     let (serving, draining, ended) = (Arc::clone(&app), Draining::default(), stop.clone());

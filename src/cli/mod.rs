@@ -206,8 +206,8 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
 
 /// Opens the server's parts for a command that works on the database itself.
 async fn opened(settings: &Settings) -> Result<std::sync::Arc<App>, Failure> {
-    let (config, _) = settings.load()?;
-    let (app, first) = open(config, admin_password_file()).await?;
+    let (config, origins) = settings.load()?;
+    let (app, first) = open(config, origins, admin_password_file()).await?;
     announce(&first);
     Ok(app)
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, Settings, admin_password_file, block_on, wire};
 use crate::app::start::{FirstStart, open};
 use crate::app::{App, jobs};
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat, Origins};
 use crate::http::address::Networks;
 use crate::http::routes::{Draining, routes};
 use crate::http::server::{ServerSettings, serve as listen};
@@ -22,9 +22,9 @@ const DRAIN_NOTICE: Duration = Duration::from_millis(200);
 
 /// Runs the server until it is told to stop.
 pub fn serve(settings: &Settings) -> Result<(), Failure> {
-    let (config, _) = settings.load()?;
+    let (config, origins) = settings.load()?;
     start_log(&config)?;
-    block_on(run(config))
+    block_on(run(config, origins))
 }
 
 fn start_log(config: &Config) -> Result<(), Failure> {
@@ -36,9 +36,9 @@ fn start_log(config: &Config) -> Result<(), Failure> {
     init(style, &config.log.filter).map_err(|why| Failure::Invalid(format!("log.filter: {why}")))
 }
 
-async fn run(config: Config) -> Result<(), Failure> {
+async fn run(config: Config, origins: Origins) -> Result<(), Failure> {
     let address = config.listen_address()?;
-    let (app, first) = open(config, admin_password_file()).await?;
+    let (app, first) = open(config, origins, admin_password_file()).await?;
     let listener = TcpListener::bind(address)
         .await
         .map_err(|e| Failure::Fault(format!("cannot listen on {address}: {e}")))?;

@@ -162,6 +162,25 @@ pub fn permitted(
     })
 }
 
+/// Whether [`permitted`] would say yes: for buttons, which are no attempts and leave no event.
+pub fn may(
+    ask: &Ask,
+    snapshot: &Snapshot,
+    caller: &Caller,
+    action: &'static str,
+    resource: AdminResource<'_>,
+) -> bool {
+    let question = AdminQuestion {
+        actor: caller.actor(),
+        token: caller.scopes.as_deref(),
+        action,
+        resource,
+        now_ms: ask.now_ms,
+        ip: ask.ip,
+    };
+    snapshot.administer(&question).is_ok()
+}
+
 /// Writes an administrative change into the audit log: who, what, by which policy. No secrets.
 ///
 /// # Errors
@@ -174,16 +193,32 @@ pub async fn audit(
     target: &str,
     detail: serde_json::Value,
 ) -> Result<(), Stop> {
+    audit_all(app, ask, caller, permit, &[target], detail).await
+}
+
+/// The same for several things that were changed at once.
+///
+/// # Errors
+/// A fault, if the entries cannot be written.
+pub async fn audit_all(
+    app: &App,
+    ask: &Ask,
+    caller: &Caller,
+    permit: &Permit<Administer>,
+    targets: &[&str],
+    detail: serde_json::Value,
+) -> Result<(), Stop> {
     let permitted = permit.get();
-    Event::AdminChanged { actor: caller.name(), action: permitted.action, target }.emit();
-    app.store
-        .insert_audit(AuditRow {
+    let mut rows = Vec::with_capacity(targets.len());
+    for target in targets {
+        Event::AdminChanged { actor: caller.name(), action: permitted.action, target }.emit();
+        rows.push(AuditRow {
             id: clock::new_id()?,
             at: ask.now_ms,
             actor: caller.name().to_owned(),
             actor_kind: caller.kind().to_owned(),
             action: permitted.action.to_owned(),
-            target: target.to_owned(),
+            target: (*target).to_owned(),
             decision: "allow".to_owned(),
             policies: permitted.policies.join(" "),
             revision: permitted.revision.as_ref().to_owned(),
@@ -192,7 +227,8 @@ pub async fn audit(
             detail: detail.to_string(),
             kind: KIND_ADMIN.to_owned(),
             jti: None,
-        })
-        .await?;
+        });
+    }
+    app.store.insert_audits(rows).await?;
     Ok(())
 }

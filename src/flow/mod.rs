@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub mod access_tokens;
+pub mod admin;
 pub mod authenticate;
 pub mod authorize;
 pub mod caller;

@@ -115,6 +115,8 @@ impl ClientFields {
             access_token_ttl: self.access_token_ttl,
             groups: self.groups,
             act_for: self.act_for,
+            no_owner: false,
+            default_ttl: false,
         })
     }
 }

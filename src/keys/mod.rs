@@ -21,7 +21,7 @@ use crate::oauth::jwk::{KeyAlg, PublicKeys};
 use crate::oauth::secret::SecretHash;
 
 pub use generate::{client_keypair, generate, import_pem};
-pub use ring::{HS256_MIN_SECRET, KeyRing};
+pub use ring::{HS256_MIN_SECRET, KeyFacts, KeyRing, KeyState};
 
 /// An algorithm that this server signs with (RFC 7518 §3.1, RFC 8037 §3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -33,6 +33,50 @@ pub struct KeyRing {
     keys: Vec<Key>,
 }
 
+/// What a key does at a given time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// Published, and signs from its time on.
+    Next,
+    /// Signs.
+    Active,
+    /// Signs no more; what it signed still verifies.
+    Verifying,
+    /// Neither signs nor verifies.
+    Retired,
+}
+
+impl KeyState {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Active => "active",
+            Self::Verifying => "verifying",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+/// A signing key as people see it: nothing of its private part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// RFC 7517 §4.5.
+    pub kid: String,
+    /// What it signs with.
+    pub alg: Alg,
+    /// What it does now.
+    pub state: KeyState,
+    /// Whether it is in the JWKS; a symmetric key never is.
+    pub published: bool,
+    /// When it was made; 0 for a secret that the operator brought.
+    pub created_at: i64,
+    /// From when on it signs.
+    pub active_from: i64,
+    /// Until when it verifies; none = no end is set.
+    pub retired_at: Option<i64>,
+}
+
 struct Key {
     kid: String,
     alg: Alg,
@@ -204,6 +248,26 @@ impl KeyRing {
         published
             .map(|key| (key.kid.as_str(), now_ms.saturating_sub(key.created_at) as f64 / 1_000.0))
             .collect()
+    }
+
+    /// Every key, the newest first, for people.
+    pub fn described(&self, now_ms: i64) -> Vec<KeyFacts> {
+        let signer = self.active(now_ms).map(ToOwned::to_owned);
+        let facts = |key: &Key| KeyFacts {
+            kid: key.kid.clone(),
+            alg: key.alg,
+            state: match () {
+                () if key.is_retired(now_ms) => KeyState::Retired,
+                () if signer.as_deref() == Some(key.kid.as_str()) => KeyState::Active,
+                () if key.active_from > now_ms && key.alg == self.alg => KeyState::Next,
+                () => KeyState::Verifying,
+            },
+            published: key.jwk.is_some(),
+            created_at: key.created_at,
+            active_from: key.active_from,
+            retired_at: key.retired_at,
+        };
+        self.keys.iter().rev().map(facts).collect()
     }
 
     /// The configured algorithm.

@@ -174,6 +174,26 @@ impl Snapshot {
         self.policies.iter().cloned().chain(clients)
     }
 
+    /// One policy of the set, by its id.
+    pub fn policy(&self, id: &str) -> Option<PolicyInfo> {
+        if let Some(found) = self.policies.iter().find(|policy| policy.id == id) {
+            return Some(found.clone());
+        }
+        let name = id.strip_prefix("client.")?;
+        let client = self.clients.get(&ClientId::parse(name.strip_suffix(".use").unwrap_or(name))?)?;
+        client_policies(&client.client, &client.source).into_iter().find(|policy| policy.id == id)
+    }
+
+    /// Files of the catalog and of the policy tests, which hold no policies, with what they are.
+    pub fn other_files(&self) -> Vec<(String, &'static str)> {
+        let catalog = self.catalog.content_types().filter_map(|kind| kind.file.clone());
+        let mut files: Vec<_> = catalog.map(|file| (file, "catalog")).collect();
+        files.extend(self.tests.iter().map(|tests| (tests.file.clone(), "tests")));
+        files.sort();
+        files.dedup();
+        files
+    }
+
     /// The policies of a client that is not in the folder.
     pub fn client_policies(&self, client: &Client) -> Vec<PolicyInfo> {
         match self.clients.get(&client.id) {

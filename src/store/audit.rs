@@ -1,9 +1,12 @@
 //! The audit log: who did what, and which policies said yes or no. Rows are only added.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::Store;
 use super::listing::{Listed, Page};
+use super::position::{Counted, Position, Scanned, Stretch, WINDOW, beyond, edge, in_order, within};
 use super::schema::audit;
 use crate::oauth::reject::Fault;
 
@@ -66,6 +69,8 @@ pub struct AuditFilter {
     pub since: Option<i64>,
     /// Before this time.
     pub until: Option<i64>,
+    /// [`KIND_ADMIN`], [`KIND_GRANT`] or [`KIND_SIGN_IN`].
+    pub kind: Option<String>,
 }
 
 /// The boxed query of a filter.
@@ -84,6 +89,37 @@ macro_rules! matching {
         }
         if let Some(decision) = &filter.decision {
             query = query.filter(audit::decision.eq(decision));
+        }
+        if let Some(since) = filter.since {
+            query = query.filter(audit::at.ge(since));
+        }
+        if let Some(until) = filter.until {
+            query = query.filter(audit::at.lt(until));
+        }
+        match filter.kind.as_deref() {
+            None => query,
+            // As a literal, so that the indexes of administration are used.
+            Some(KIND_ADMIN) => query.filter(sql::<Bool>("audit.kind = 'admin'")),
+            Some(kind) => query.filter(audit::kind.eq(kind)),
+        }
+    }};
+}
+
+/// The entries that one index leads to; the rest of the filter is looked at row by row.
+macro_rules! along {
+    ($filter:expr) => {{
+        let filter = $filter;
+        let mut query = audit::table.into_boxed();
+        match (&filter.target, &filter.actor, &filter.action) {
+            (Some(target), _, _) => query = query.filter(audit::target.eq(target)),
+            (None, Some(actor), _) => query = query.filter(audit::actor.eq(actor)),
+            (None, None, Some(action)) if filter.kind.as_deref() == Some(KIND_ADMIN) => {
+                query = query.filter(audit::action.eq(action));
+            }
+            _ => {}
+        }
+        if filter.kind.as_deref() == Some(KIND_ADMIN) {
+            query = query.filter(sql::<Bool>("audit.kind = 'admin'"));
         }
         if let Some(since) = filter.since {
             query = query.filter(audit::at.ge(since));
@@ -160,5 +196,41 @@ impl Store {
                 .load(c)?;
             Ok(Listed { rows, total })
         })?)
+    }
+
+    /// A part of the entries, the latest first.
+    pub async fn scan_audit(&self, filter: AuditFilter, stretch: Stretch) -> Result<Scanned<AuditRow>, Fault> {
+        let asked = stretch.clone();
+        let (rows, edge) = scan!(self, |c| {
+            let down = !stretch.back;
+            let reach = beyond!(along!(&filter), &stretch.from, down, stretch.back, audit::at, audit::id);
+            let edge = edge!(c, reach, down, audit::at);
+            let query = beyond!(matching!(&filter), &stretch.from, down, stretch.back, audit::at, audit::id);
+            let rows: Vec<AuditRow> =
+                in_order!(within!(query, edge, down, audit::at), down, stretch.back, audit::at, audit::id)
+                    .limit(stretch.limit())
+                    .select(AuditRow::as_select())
+                    .load(c)?;
+            Ok((rows, edge))
+        })?;
+        Ok(asked.part(rows, edge, |row| Position { at: row.at, id: Some(row.id.clone()) }))
+    }
+
+    /// How many entries the filter finds among the latest [`WINDOW`] that its index leads to.
+    pub async fn count_audit_nearby(&self, filter: AuditFilter) -> Result<Counted, Fault> {
+        Ok(scan!(self, |c| {
+            let edge = edge!(c, along!(&filter), true, audit::at);
+            let found: i64 = within!(matching!(&filter), edge, true, audit::at).count().get_result(c)?;
+            Ok(Counted { found: found.min(WINDOW), or_more: edge.is_some() })
+        })?)
+    }
+
+    /// The entry with this id.
+    pub async fn audit_entry(&self, id: &str) -> Result<Option<AuditRow>, Fault> {
+        if id.contains('\0') {
+            return Ok(None);
+        }
+        let id = id.to_owned();
+        Ok(read!(self, |c| audit::table.find(&id).select(AuditRow::as_select()).get_result(c).optional())?)
     }
 }

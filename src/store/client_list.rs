@@ -22,12 +22,17 @@ pub struct ClientFilter {
     pub active: Option<bool>,
     /// The owning user.
     pub owner: Option<String>,
+    /// One of these owners: a user stands as id or as name.
+    pub owners: Option<Vec<String>>,
     /// [`ORIGIN_DATABASE`] or [`ORIGIN_FILE`].
     pub origin: Option<String>,
     /// One of these client ids.
     pub ids: Option<Vec<String>>,
     /// Of the clients of files, only these: rows of files that are gone stay, but name no client.
     pub files: Option<Vec<String>>,
+    /// Whose document in the database lists one of these, or whose document is a file. Which file lists them,
+    /// [`ClientFilter::files`] says.
+    pub listing: Option<Vec<String>>,
 }
 
 /// A column that clients can be sorted by.
@@ -117,6 +122,9 @@ macro_rules! matching {
         if let Some(owner) = &filter.owner {
             query = query.filter(clients::owner.eq(owner));
         }
+        if let Some(owners) = &filter.owners {
+            query = query.filter(clients::owner.eq_any(owners));
+        }
         if let Some(origin) = &filter.origin {
             query = query.filter(clients::origin.eq(origin));
         }
@@ -125,6 +133,21 @@ macro_rules! matching {
         }
         if let Some(files) = &filter.files {
             query = query.filter(clients::origin.eq(ORIGIN_DATABASE).or(clients::client_id.eq_any(files)));
+        }
+        if let Some(entries) = &filter.listing {
+            // Names without quotes or backslashes in a JSON array: a quoted one is in it or not. Three
+            // entries can permit one scope: itself, its content type's wildcard, and `admin:*`.
+            let [one, two, three] =
+                [0, 1, 2].map(|at| entries.get(at).or(entries.first()).map_or_else(String::new, Clone::clone));
+            let quoted = |entry: String| containing(&format!("\"{entry}\""));
+            query = query.filter(
+                clients::origin
+                    .eq(ORIGIN_FILE)
+                    .nullable()
+                    .or(clients::document.like(quoted(one)).escape('\\'))
+                    .or(clients::document.like(quoted(two)).escape('\\'))
+                    .or(clients::document.like(quoted(three)).escape('\\')),
+            );
         }
         if let Some(words) = &filter.search {
             let pattern = containing(words);

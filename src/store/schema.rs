@@ -180,3 +180,12 @@ diesel::table! {
         jti -> Nullable<Text>,
     }
 }
+
+diesel::table! {
+    shown_once (hash) {
+        hash -> Binary,
+        user_id -> Text,
+        sealed -> Binary,
+        expires_at -> BigInt,
+    }
+}

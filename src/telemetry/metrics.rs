@@ -3,7 +3,7 @@
 //! Every label has few values: route templates, grants, error codes, scope names; never a client, a user or
 //! anything that a caller makes up.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -68,6 +68,8 @@ pub struct Metrics {
     cleanup_runs: Counter,
     cleanup_rows: Family<Table, Counter>,
     decisions_lost: Family<Lost, Counter>,
+    /// Tokens issued and requests refused, whatever their labels: what the overview shows.
+    totals: [AtomicU64; 2],
 }
 
 impl Default for Metrics {
@@ -97,6 +99,7 @@ impl Metrics {
             cleanup_runs: Counter::default(),
             cleanup_rows: Family::default(),
             decisions_lost: Family::default(),
+            totals: Default::default(),
         };
         metrics.register();
         metrics
@@ -156,11 +159,18 @@ impl Metrics {
     /// A token left the server.
     pub fn token_issued(&self, grant: &'static str, alg: &'static str) {
         self.issued.get_or_create(&Issued { grant, alg }).inc();
+        self.totals[0].fetch_add(1, Ordering::Relaxed);
     }
 
     /// A token request was refused; `grant` is `unknown` where it is none of ours.
     pub fn token_denied(&self, grant: &'static str, error: &str) {
         self.denied.get_or_create(&Denied { grant, error: error.to_owned() }).inc();
+        self.totals[1].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Tokens issued and token requests refused since the start.
+    pub fn token_totals(&self) -> (u64, u64) {
+        (self.totals[0].load(Ordering::Relaxed), self.totals[1].load(Ordering::Relaxed))
     }
 
     /// An introspection was answered.

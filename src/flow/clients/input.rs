@@ -46,6 +46,10 @@ pub struct ClientInput {
     pub groups: Option<Vec<String>>,
     /// Users whom its assertions may name.
     pub act_for: Option<Vec<String>>,
+    /// No owner any more.
+    pub no_owner: bool,
+    /// The server's own life of access tokens again.
+    pub default_ttl: bool,
 }
 
 impl ClientInput {
@@ -58,7 +62,8 @@ impl ClientInput {
         let keyed = self.public_key.is_some() || self.jwks.is_some() || self.auth.is_some();
         let ruled = self.pkce.is_some() || self.assertion_style.is_some() || self.require_secret.is_some();
         let bounded = self.access_token_ttl.is_some() || self.groups.is_some() || self.act_for.is_some();
-        !(described || registered || keyed || ruled || bounded)
+        let emptied = self.no_owner || self.default_ttl;
+        !(described || registered || keyed || ruled || bounded || emptied)
     }
 
     /// The document of a new client.
@@ -112,6 +117,12 @@ impl ClientInput {
         put_some(&mut document.auth, self.auth.as_ref());
         put_some(&mut document.pkce, self.pkce.as_ref());
         put_some(&mut document.assertion_style, self.assertion_style.as_ref());
+        if self.no_owner {
+            document.owner = None;
+        }
+        if self.default_ttl {
+            document.access_token_ttl = None;
+        }
         if let Some(seconds) = self.access_token_ttl {
             document.access_token_ttl = Some(Ttl(seconds));
         }
