@@ -12,6 +12,8 @@ pub enum Cookie {
     Session,
     /// The browser, from before anybody signs in: binds pending requests to it.
     Browser,
+    /// The ticket of credentials that one page of administration shows once.
+    Once,
 }
 
 impl Cookie {
@@ -19,6 +21,8 @@ impl Cookie {
         match (self, app.public.is_https()) {
             (Self::Session, true) => "__Host-grantwood_session",
             (Self::Session, false) => "grantwood_session",
+            (Self::Once, true) => "__Host-grantwood_once",
+            (Self::Once, false) => "grantwood_once",
             (Self::Browser, true) => "__Host-grantwood_browser",
             (Self::Browser, false) => "grantwood_browser",
         }

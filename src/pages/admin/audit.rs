@@ -26,6 +26,8 @@ pub struct AuditPage {
     pub target: String,
     /// `allow`, `deny` or all.
     pub decision: String,
+    /// `admin`, `grant`, `sign-in` or `all`.
+    pub kind: String,
     /// From this day on, UTC.
     pub since: String,
     /// Up to this day, UTC.
