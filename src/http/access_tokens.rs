@@ -1,16 +1,21 @@
 //! `access-tokens`: what was issued, and its end.
 
 use poem::Request;
+use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
+use poem_openapi::types::Example;
 use poem_openapi::{Object, OpenApi};
+use serde_json::Value;
 
 use super::caller::Bearer;
 use super::json::StrictJson;
-use super::listing::{ListBody, ListQuery, list, timestamp};
+use super::listing::{ItemBody, ListBody, ListQuery, list, timestamp};
 use super::problem::ManagementError;
 use super::routes::{Served, Tags};
+use super::text::Text;
 use super::token::{JtiBody, RevokedBody};
 use crate::flow::access_tokens;
+use crate::flow::admin::tokens;
 use crate::oauth::grant::GrantType;
 use crate::oauth::reject::Reject;
 use crate::store::{TokenFilter, TokenRow, TokenSort, TokenStatus};
@@ -77,6 +82,55 @@ fn body(row: TokenRow, now_ms: i64) -> AccessTokenBody {
     }
 }
 
+/// A token with what decided about it.
+#[derive(Clone, Debug, Object)]
+#[oai(rename_all = "camelCase")]
+pub struct TokenDetailBody {
+    /// The token.
+    pub token: AccessTokenBody,
+    /// Its header, as it was signed; the token itself is not kept.
+    pub header: Value,
+    /// Its claims (RFC 9068 §2.2).
+    pub claims: Value,
+    /// What it carries now; empty = introspection answers inactive.
+    pub carries_now: Vec<String>,
+    /// The policies that decided at its issue, as they stand now.
+    pub deciding: Vec<DecidingPolicyBody>,
+    /// Whether the set that decided is in force.
+    pub same_revision: bool,
+}
+
+/// A policy that decided.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct DecidingPolicyBody {
+    /// Its id.
+    pub id: String,
+    /// File and line; absent = the set of now has no such policy.
+    pub source: Option<String>,
+}
+
+/// Tokens to be revoked together.
+#[derive(Clone, Debug, Object)]
+#[oai(deny_unknown_fields, example)]
+pub struct JtisBody {
+    /// Their ids, 100 at most.
+    pub jtis: Vec<Text>,
+}
+
+impl Example for JtisBody {
+    fn example() -> Self {
+        Self { jtis: vec![Text("0a6c5a1c-5d0f-4a35-8d1e-3f1f5a1b2c3d".to_owned())] }
+    }
+}
+
+/// How many tokens were revoked.
+#[derive(Clone, Debug, Object)]
+pub struct RevokedManyBody {
+    /// Tokens that were not revoked before.
+    pub revoked: u64,
+}
+
 #[OpenApi(prefix_path = "/oauth2", tag = "Tags::Tokens")]
 impl AccessTokensApi {
     /// List access tokens
@@ -103,6 +157,48 @@ impl AccessTokensApi {
         let found = access_tokens::list(&self.app, &ask, &who, filter, sort, page).await?;
         let rows = found.rows.into_iter().map(|row| body(row, ask.now_ms)).collect();
         Ok(Json(list(rows, page, found.total)))
+    }
+
+    /// Read an access token
+    ///
+    /// By its `jti` or document id: claims, policy revision and deciding policies. Needs `admin:token.read`.
+    #[oai(path = "/access-tokens/:documentId", method = "get", operation_id = "readAccessToken")]
+    async fn read(
+        &self,
+        bearer: Bearer,
+        /// The token's document id or `jti`.
+        #[oai(name = "documentId")]
+        document_id: Path<String>,
+    ) -> Result<Json<ItemBody<TokenDetailBody>>, ManagementError> {
+        let (ask, who) = bearer.parts();
+        let found = tokens::detail(&self.app, &ask, &who, &document_id.0).await?;
+        let deciding = found.policies.into_iter();
+        let deciding = deciding
+            .map(|(id, policy)| DecidingPolicyBody { id, source: policy.map(|policy| policy.source) });
+        let data = TokenDetailBody {
+            token: body(found.row, ask.now_ms),
+            header: found.header,
+            claims: found.claims,
+            carries_now: found.carries_now,
+            deciding: deciding.collect(),
+            same_revision: found.same_revision,
+        };
+        Ok(Json(ItemBody { data }))
+    }
+
+    /// Revoke several access tokens
+    ///
+    /// By their `jti`, 100 at most. Needs `admin:token.revoke`.
+    #[oai(path = "/access-tokens/revoke-many", method = "post", operation_id = "revokeAccessTokens")]
+    async fn revoke_many(
+        &self,
+        bearer: Bearer,
+        body: StrictJson<JtisBody>,
+    ) -> Result<Json<RevokedManyBody>, ManagementError> {
+        let (ask, who) = bearer.parts();
+        let jtis = body.0.jtis.into_iter().map(|jti| jti.0).collect();
+        let revoked = tokens::revoke_many(&self.app, &ask, &who, jtis).await? as u64;
+        Ok(Json(RevokedManyBody { revoked }))
     }
 
     /// Revoke an access token

@@ -11,6 +11,7 @@
 
 pub mod access_tokens;
 pub mod address;
+pub mod admin;
 pub mod assets;
 pub mod authorize;
 pub mod caller;

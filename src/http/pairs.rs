@@ -9,6 +9,8 @@ use crate::oauth::reject::Reject;
 
 /// Most parameters of one request.
 const MOST: usize = 100;
+/// Most of one form of our own pages: a box for each scope of a catalog.
+const MOST_BOXES: usize = 2_000;
 
 /// The parameters that specifications allow to stand more than once (RFC 8707 §2, RFC 8693 §2.1).
 const MAY_REPEAT: [&str; 2] = ["resource", "audience"];
@@ -40,12 +42,13 @@ impl Pairs {
     /// Decodes `application/x-www-form-urlencoded`.
     ///
     /// # Errors
-    /// `Malformed` for more than 100 parameters, a bad `%` escape, bytes that are not UTF-8, and control
+    /// `Malformed` for more than 100 parameters (2,000 of a page's form), a bad `%` escape, bytes that are not UTF-8, and control
     /// or non-characters.
     pub fn parse(raw: &[u8], text: Text) -> Result<Self, Reject> {
+        let most = if text == Text::Lines { MOST_BOXES } else { MOST };
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (seen, pair) in raw.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).enumerate() {
-            if seen >= MOST {
+            if seen >= most {
                 return Err(Reject::Malformed("too many parameters"));
             }
             let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
@@ -209,5 +212,7 @@ mod tests {
         let many = |n: usize| (0..n).map(|i| format!("p{i}=1")).collect::<Vec<_>>().join("&");
         assert!(parse(&many(100)).is_ok());
         assert!(parse(&many(101)).is_err());
+        assert!(Pairs::parse(many(2_000).as_bytes(), Text::Lines).is_ok());
+        assert!(Pairs::parse(many(2_001).as_bytes(), Text::Lines).is_err());
     }
 }

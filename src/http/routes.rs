@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::access_tokens::AccessTokensApi;
 use super::address::Networks;
+use super::admin::{self, AdminApi};
 use super::assets::Asset;
 use super::authorize::authorize;
 use super::clients::ClientsApi;
@@ -77,8 +78,17 @@ impl Draining {
     }
 }
 
-type Api =
-    (TokenApi, ConsentApi, SignInApi, ClientsApi, AccessTokensApi, ScopesApi, PolicyReloadsApi, ServerApi);
+type Api = (
+    TokenApi,
+    ConsentApi,
+    SignInApi,
+    ClientsApi,
+    AccessTokensApi,
+    ScopesApi,
+    PolicyReloadsApi,
+    AdminApi,
+    ServerApi,
+);
 
 fn service(app: Option<Arc<App>>) -> OpenApiService<Api, ()> {
     let app = Served(app);
@@ -90,6 +100,7 @@ fn service(app: Option<Arc<App>>) -> OpenApiService<Api, ()> {
         AccessTokensApi { app: app.clone() },
         ScopesApi { app: app.clone() },
         PolicyReloadsApi { app: app.clone() },
+        AdminApi { app: app.clone() },
         ServerApi { app },
     );
     OpenApiService::new(api, "Grantwood", env!("CARGO_PKG_VERSION"))
@@ -189,7 +200,7 @@ pub fn routes(
         routes = docs::routes(routes, app.public.url(), app.public.issuer())
             .at("/openapi.json", get(docs::document(document)));
     }
-    let routes = routes.nest("/", service(Some(Arc::clone(app))));
+    let routes = admin::routes(routes).nest("/", service(Some(Arc::clone(app))));
     let (shared, named) = (Arc::clone(app), Arc::clone(app));
     let routes = routes
         .around(page::errors)
@@ -198,7 +209,7 @@ pub fn routes(
         .with(AddData::new(draining.clone()))
         .around(move |next, request| cors(Arc::clone(&shared), next, request))
         .around(move |next, request| name_revision(Arc::clone(&named), next, request));
-    let methods = Methods::default()
+    let methods = admin::methods(Methods::default())
         .openapi(&parsed, "")
         .at("/oauth2/authorize", &[Method::GET, Method::POST])
         .at("/login", &[Method::GET, Method::POST])

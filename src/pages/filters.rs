@@ -1,9 +1,11 @@
-//! Filters of the templates: times.
+//! Filters of the templates: times, headings, what is wrong with a field.
 
-use minijinja::{Error, ErrorKind};
+use minijinja::{Error, ErrorKind, Value};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
+
+use super::components::Column;
 
 /// A time in milliseconds since 1970 as `<time datetime>` wants it.
 pub fn iso_time(ms: i64) -> Result<String, Error> {
@@ -14,6 +16,22 @@ pub fn iso_time(ms: i64) -> Result<String, Error> {
 pub fn human_time(ms: i64) -> Result<String, Error> {
     let shape = format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
     Ok(format(ms, shape)?.replace(' ', "\u{a0}").replace(",\u{a0}", ", "))
+}
+
+/// Headings of a table that cannot be sorted, from their labels.
+pub fn columns(labels: Vec<String>) -> Value {
+    let columns: Vec<Column> = labels.iter().map(|label| Column::plain(label)).collect();
+    Value::from(minijinja::value::Serde(columns))
+}
+
+/// What is wrong with one field of a form, from the errors of the form; empty if nothing is.
+pub fn error_of(errors: Value, field: &str) -> Result<String, Error> {
+    for error in errors.try_iter()? {
+        if error.get_attr("field")?.as_str() == Some(field) {
+            return Ok(error.get_attr("message")?.to_string());
+        }
+    }
+    Ok(String::new())
 }
 
 fn format(ms: i64, shape: &[BorrowedFormatItem<'_>]) -> Result<String, Error> {

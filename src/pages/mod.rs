@@ -3,6 +3,7 @@
 //! A page is a struct that implements [`View`] and a template of the folder `templates/`, which is embedded as a
 //! whole. Sentences stand in `texts.yaml`; a template says one by `t("login.title")`.
 
+pub mod admin;
 pub mod assets;
 pub mod components;
 mod filters;
@@ -139,6 +140,8 @@ impl Pages {
         environment.add_global("assets", assets::version());
         environment.add_filter("iso_time", filters::iso_time);
         environment.add_filter("human_time", filters::human_time);
+        environment.add_filter("columns", filters::columns);
+        environment.add_filter("error_of", filters::error_of);
         let texts = Texts::default();
         environment.add_function("t", move |key: &str, arguments: Kwargs| say(&texts, key, &arguments));
         for name in Templates::iter() {

@@ -199,7 +199,11 @@ impl Store {
     }
 
     /// A part of the entries, the latest first.
-    pub async fn scan_audit(&self, filter: AuditFilter, stretch: Stretch) -> Result<Scanned<AuditRow>, Fault> {
+    pub async fn scan_audit(
+        &self,
+        filter: AuditFilter,
+        stretch: Stretch,
+    ) -> Result<Scanned<AuditRow>, Fault> {
         let asked = stretch.clone();
         let (rows, edge) = scan!(self, |c| {
             let down = !stretch.back;

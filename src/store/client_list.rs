@@ -137,8 +137,8 @@ macro_rules! matching {
         if let Some(entries) = &filter.listing {
             // Names without quotes or backslashes in a JSON array: a quoted one is in it or not. Three
             // entries can permit one scope: itself, its content type's wildcard, and `admin:*`.
-            let [one, two, three] =
-                [0, 1, 2].map(|at| entries.get(at).or(entries.first()).map_or_else(String::new, Clone::clone));
+            let [one, two, three] = [0, 1, 2]
+                .map(|at| entries.get(at).or(entries.first()).map_or_else(String::new, Clone::clone));
             let quoted = |entry: String| containing(&format!("\"{entry}\""));
             query = query.filter(
                 clients::origin

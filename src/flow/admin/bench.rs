@@ -125,7 +125,8 @@ fn grant_question(
         user: known.user,
         facts: &facts,
     };
-    let resource = scope.as_ref().map_or_else(|| "Server::\"self\"".to_owned(), |s| format!("Scope::\"{s}\""));
+    let resource =
+        scope.as_ref().map_or_else(|| "Server::\"self\"".to_owned(), |s| format!("Scope::\"{s}\""));
     let text = format!("Client::\"{}\" by {} on {resource}", client.client.id, grant.name());
     let decision = match scope {
         None => snapshot.decide_start(&question),
@@ -153,8 +154,7 @@ fn other_question(
     let text = |resource: String| format!("{principal} does Action::\"{scope}\" on {resource}");
     let Some(action) = admin::ALL.iter().find(|known| **known == scope.as_str()) else {
         let client = known.client.ok_or_else(|| field("client", "of the token is needed"))?;
-        let grant =
-            if known.user.is_some() { GrantType::AuthorizationCode } else { GrantType::JwtBearer };
+        let grant = if known.user.is_some() { GrantType::AuthorizationCode } else { GrantType::JwtBearer };
         let decision = snapshot.decide_use(&UseQuestion {
             user: known.user,
             client: &client.client,

@@ -65,20 +65,17 @@ pub async fn overview(app: &App, ask: &Ask, caller: &Caller) -> Result<Overview,
     let keys = app.key_ring().described(ask.now_ms);
     let key = keys.into_iter().find(|key| key.state == KeyState::Active);
     let tokens = may(admin::TOKEN_READ) && database;
-    let filter =
-        TokenFilter { status: Some(TokenStatus::Active), now: ask.now_ms, ..TokenFilter::default() };
+    let filter = TokenFilter { status: Some(TokenStatus::Active), now: ask.now_ms, ..TokenFilter::default() };
     let live = if tokens { Some(app.store.count_tokens_nearby(filter).await?) } else { None };
     let clients = if may(admin::CLIENT_READ) && database {
         let files = snapshot.clients().count() as i64;
-        let made =
-            ClientFilter { origin: Some(ORIGIN_DATABASE.to_owned()), ..ClientFilter::default() };
+        let made = ClientFilter { origin: Some(ORIGIN_DATABASE.to_owned()), ..ClientFilter::default() };
         let made = app.store.count_clients(made).await?;
         Some((files + made, made))
     } else {
         None
     };
-    let users =
-        if may(admin::USER_READ) && database { Some(app.store.count_users().await?) } else { None };
+    let users = if may(admin::USER_READ) && database { Some(app.store.count_users().await?) } else { None };
     Ok(Overview {
         database,
         backend: app.store.backend(),

@@ -143,9 +143,8 @@ pub async fn detail(app: &App, ask: &Ask, caller: &Caller, name: &str) -> Result
     };
     let row = row.ok_or(Reject::NotFound("token"))?;
     let live = revived(app, ask, &snapshot, row.clone()).await?;
-    let carries_now = live.map_or_else(Vec::new, |live| {
-        live.scopes.iter().map(|scope| scope.as_str().to_owned()).collect()
-    });
+    let carries_now = live
+        .map_or_else(Vec::new, |live| live.scopes.iter().map(|scope| scope.as_str().to_owned()).collect());
     let user = match &row.user_id {
         Some(id) => app.user(id).await?.map(|state| state.user.username.clone()),
         None => None,

@@ -207,7 +207,8 @@ impl AdminApi {
         };
         let filter = filter(&mut query)?;
         let file = exported(&self.app, &ask, &who, filter, csv).await?;
-        let name = if csv { "attachment; filename=\"audit.csv\"" } else { "attachment; filename=\"audit.jsonl\"" };
+        let name =
+            if csv { "attachment; filename=\"audit.csv\"" } else { "attachment; filename=\"audit.jsonl\"" };
         Ok(Response::new(Binary(file.into_body())).header("Content-Disposition", name))
     }
 
@@ -249,7 +250,7 @@ impl AdminApi {
         };
         let data = PoliciesBody {
             revision: set.status.revision,
-            commit: set.status.commit,
+            commit: set.status.commit.map(|commit| commit.id),
             loaded_at: timestamp(set.status.loaded_at_ms),
             documents: set
                 .documents

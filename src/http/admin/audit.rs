@@ -19,7 +19,8 @@ use crate::store::{AuditFilter, AuditRow, KIND_ADMIN, KIND_GRANT, KIND_SIGN_IN, 
 const PART: u32 = 500;
 
 /// Columns of an export as CSV.
-const COLUMNS: &str = "at,kind,actor,actorKind,action,target,decision,policies,revision,requestId,ip,detail\r\n";
+const COLUMNS: &str =
+    "at,kind,actor,actorKind,action,target,decision,policies,revision,requestId,ip,detail\r\n";
 
 /// The filter of a query, and what of it was typed.
 struct Asked {
@@ -152,7 +153,8 @@ pub async fn exported(
     let (app, ask, caller) = (std::sync::Arc::clone(app), ask.clone(), caller.clone());
     let begun = Some((first, true));
     let parts = stream::try_unfold(begun, move |state| {
-        let (app, ask, caller, filter) = (std::sync::Arc::clone(&app), ask.clone(), caller.clone(), filter.clone());
+        let (app, ask, caller, filter) =
+            (std::sync::Arc::clone(&app), ask.clone(), caller.clone(), filter.clone());
         async move {
             let Some((part, is_first)) = state else { return Ok(None) };
             let mut text = if csv && is_first { COLUMNS.to_owned() } else { String::new() };
@@ -168,7 +170,8 @@ pub async fn exported(
             Ok::<_, std::io::Error>(Some((bytes::Bytes::from(text), next)))
         }
     });
-    let (kind, name) = if csv { ("text/csv; charset=utf-8", "audit.csv") } else { ("application/jsonl", "audit.jsonl") };
+    let (kind, name) =
+        if csv { ("text/csv; charset=utf-8", "audit.csv") } else { ("application/jsonl", "audit.jsonl") };
     Ok(Response::builder()
         .header(header::CONTENT_TYPE, kind)
         .header(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))

@@ -91,7 +91,9 @@ pub fn settings(form: &ClientForm) -> Result<ClientInput, Reject> {
         default_ttl: ttl.is_none(),
         access_token_ttl: ttl.map(|ttl| ttl.0),
         groups: Some(words(&form.groups)),
-        act_for: Some(form.act_for.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect()),
+        act_for: Some(
+            form.act_for.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect(),
+        ),
         ..ClientInput::default()
     })
 }
@@ -130,8 +132,5 @@ pub fn errors(reject: &Reject) -> Vec<FieldError> {
 /// Missing permission, or a fault.
 pub async fn proposals(admin: &Admin<'_>, typed: &str) -> Result<Vec<OwnerProposal>, Stop> {
     let users = owners(admin.app, admin.ask(), &admin.caller, typed).await?;
-    Ok(users
-        .into_iter()
-        .map(|user| OwnerProposal { username: user.username, email: user.email })
-        .collect())
+    Ok(users.into_iter().map(|user| OwnerProposal { username: user.username, email: user.email }).collect())
 }

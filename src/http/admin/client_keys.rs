@@ -40,7 +40,7 @@ fn view(admin: &Admin<'_>, state: &ClientState, typed: String, reject: Option<&R
         auth: auth_name(state.client.auth).to_owned(),
         has_secret: row.secret_hash.is_some(),
         former_until: row.old_secret_until.filter(|until| *until > admin.now()),
-        keys: state.keys.iter().map(|key| key.kid().to_owned()).collect(),
+        keys: state.keys.iter().map(|key| key.kid.clone()).collect(),
         keys_in_file: !state.client.keys.is_empty(),
         graces,
         public_key: typed,
@@ -91,11 +91,7 @@ pub async fn register(admin: &Admin<'_>, request: &Request, mut form: Pairs) -> 
 }
 
 /// Takes credentials to the page that shows them: 303, so that a reload makes nothing anew.
-pub async fn carry(
-    admin: &Admin<'_>,
-    state: &ClientState,
-    made: &Credentials,
-) -> Result<Response, Stop> {
+pub async fn carry(admin: &Admin<'_>, state: &ClientState, made: &Credentials) -> Result<Response, Stop> {
     let document = &state.row.document_id;
     let mut response = page::see_other(&format!("/admin/clients/{document}/once"));
     let shown = Shown::of(document, made);

@@ -57,14 +57,7 @@ pub async fn create(admin: &Admin<'_>, _request: &Request, mut form: Pairs) -> R
 
 fn permitted(admin: &Admin<'_>) -> Result<(), Stop> {
     let server = AdminResource::Server;
-    caller::permitted(
-        admin.app,
-        admin.ask(),
-        &admin.snapshot,
-        &admin.caller,
-        admin::CLIENT_CREATE,
-        server,
-    )?;
+    caller::permitted(admin.app, admin.ask(), &admin.snapshot, &admin.caller, admin::CLIENT_CREATE, server)?;
     Ok(())
 }
 

@@ -18,9 +18,7 @@ use crate::http::listing::ListQuery;
 use crate::http::pairs::Pairs;
 use crate::oauth::grant::GrantType;
 use crate::oauth::reject::{Reject, Stop};
-use crate::pages::admin::{
-    AccessLine, AccessPage, ActivityPage, Choice, ClientTokensPage, DeleteClientPage,
-};
+use crate::pages::admin::{AccessLine, AccessPage, ActivityPage, Choice, ClientTokensPage, DeleteClientPage};
 use crate::policy::{AdminResource, admin};
 use crate::store::AuditFilter;
 

@@ -142,7 +142,9 @@ pub fn scope_groups(admin: &Admin<'_>, ticked: &BTreeSet<Scope>) -> Vec<ScopeGro
             let known = admin::ALL.iter().find(|known| **known == action.scope.as_str());
             let note = match known {
                 _ if global.scopes.binary_search(&action.scope).is_err() => match checked {
-                    true => "listed, but outside the global scopes, so denied; saving takes it out".to_owned(),
+                    true => {
+                        "listed, but outside the global scopes, so denied; saving takes it out".to_owned()
+                    }
                     false => format!("outside the global scopes of {}", global.file.display()),
                 },
                 Some(permission) if !checked && !admin.may(permission) => {

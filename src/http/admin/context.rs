@@ -112,7 +112,10 @@ impl<'a> Admin<'a> {
         menu.extend(seen.map(|(label, href, _)| Link::new(label, href, &self.path)));
         let held = self.app.policies.status().held_back;
         let banner = held.first().filter(|_| self.may(admin::POLICY_READ)).map(|first| {
-            format!("An edit of the policies is held back; the last good set is in force. {}: {}", first.file, first.message)
+            format!(
+                "An edit of the policies is held back; the last good set is in force. {}: {}",
+                first.file, first.message
+            )
         });
         let notice = self.done.as_deref().and_then(|word| {
             let (_, text) = DONE.iter().find(|(known, _)| *known == word)?;

@@ -138,7 +138,6 @@ fn read(order: &str, text: &str) -> Option<Position> {
     (fits && (0..253_402_300_800_000).contains(&at)).then_some(Position { at, id })
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -78,10 +78,10 @@ shown! {
     judge_redirect_uri => client_list::judge;
     suggest_users => client_list::suggest;
     scopes => server::scopes;
-    tokens => tokens::list;
-    token => tokens::detail;
+    all_tokens => tokens::list;
+    one_token => tokens::detail;
     keys => server::keys;
-    policies => policies::list;
+    policy_set => policies::list;
     policy_document => policies::document;
     bench => policies::bench;
     audit_log => audit::list;
@@ -128,12 +128,12 @@ pub fn routes(routes: Route) -> Route {
         .at("/admin/validate/redirect-uri", get(judge_redirect_uri))
         .at("/admin/suggest/users", get(suggest_users))
         .at("/admin/scopes", get(scopes).post(save_scopes))
-        .at("/admin/tokens", get(tokens))
+        .at("/admin/tokens", get(all_tokens))
         .at("/admin/tokens/revoke", post(revoke_tokens))
-        .at("/admin/tokens/:id", get(token))
+        .at("/admin/tokens/:id", get(one_token))
         .at("/admin/keys", get(keys))
         .at("/admin/keys/rotate", post(rotate_keys))
-        .at("/admin/policies", get(policies))
+        .at("/admin/policies", get(policy_set))
         .at("/admin/policies/document", get(policy_document))
         .at("/admin/policies/bench", get(bench))
         .at("/admin/policies/reload", post(reload_policies))

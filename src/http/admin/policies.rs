@@ -66,7 +66,10 @@ pub async fn list(admin: &Admin<'_>, request: &Request) -> Result<Response, Stop
     admin.show(&PoliciesPage {
         shell: admin.shell(),
         revision: status.revision,
-        commit: status.commit,
+        commit_note: status.commit.as_ref().map_or_else(String::new, |commit| {
+            [commit.subject.as_str(), commit.author.as_str()].join("  ").trim().to_owned()
+        }),
+        commit: status.commit.map(|commit| commit.id),
         loaded: status.loaded_at_ms,
         attempted: status.last_attempt_ms,
         policies: status.policies,

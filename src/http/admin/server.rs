@@ -36,7 +36,8 @@ pub async fn overview(admin: &Admin<'_>, _request: &Request) -> Result<Response,
 }
 
 fn stats(admin: &Admin<'_>, found: &Overview) -> Vec<Stat> {
-    let stat = |label, value: String, note: String, href: &str| Stat { label, value, note, href: href.to_owned() };
+    let stat =
+        |label, value: String, note: String, href: &str| Stat { label, value, note, href: href.to_owned() };
     let healthy = found.database && found.signs;
     let mut stats = vec![stat(
         "Health",
@@ -51,15 +52,24 @@ fn stats(admin: &Admin<'_>, found: &Overview) -> Vec<Stat> {
     if let Some(status) = &found.policies {
         let held = !status.held_back.is_empty();
         let revision: String =
-            status.commit.as_deref().unwrap_or(&status.revision).chars().take(12).collect();
+            status.commit.as_ref().map_or(&status.revision, |commit| &commit.id).chars().take(12).collect();
         let age = age(admin.now() - status.loaded_at_ms);
-        let note = if held { "an edit is held back".to_owned() } else { format!("loaded {age} ago, {} policies", status.policies) };
+        let note = if held {
+            "an edit is held back".to_owned()
+        } else {
+            format!("loaded {age} ago, {} policies", status.policies)
+        };
         stats.push(stat("Policies", revision, note, "/admin/policies"));
     }
     if let Some((issued, refused)) = found.issued {
         let note = "since this process started";
         stats.push(stat("Tokens issued", grouped(issued), note.to_owned(), "/admin/tokens"));
-        stats.push(stat("Requests refused", grouped(refused), note.to_owned(), "/admin/audit?kind=grant&decision=deny"));
+        stats.push(stat(
+            "Requests refused",
+            grouped(refused),
+            note.to_owned(),
+            "/admin/audit?kind=grant&decision=deny",
+        ));
     }
     if let Some(live) = found.live {
         let more = if live.or_more { "+" } else { "" };
@@ -91,7 +101,8 @@ fn age(ms: i64) -> String {
 }
 
 fn steps(admin: &Admin<'_>, found: &Overview) -> Vec<Step> {
-    let step = |text: &str, href: &str, done: bool| Step { text: text.to_owned(), href: href.to_owned(), done };
+    let step =
+        |text: &str, href: &str, done: bool| Step { text: text.to_owned(), href: href.to_owned(), done };
     let mut steps = Vec::new();
     if admin.may(admin::CLIENT_CREATE) {
         let made = found.clients.is_some_and(|(_, made)| made > 0);
@@ -106,11 +117,19 @@ fn steps(admin: &Admin<'_>, found: &Overview) -> Vec<Step> {
     }
     let password = admin.app.config.data_dir.join("admin-password");
     if admin.may(admin::USER_UPDATE) {
-        steps.push(step("Set a password of your own, and delete the file with the first one", "/account", !password.exists()));
+        steps.push(step(
+            "Set a password of your own, and delete the file with the first one",
+            "/account",
+            !password.exists(),
+        ));
     }
     if admin.may(admin::SETTINGS_READ) {
         let https = admin.app.public.is_https();
-        steps.push(step("Give the server its https name (public_url) before others use it", "/admin/settings?search=public_url", https));
+        steps.push(step(
+            "Give the server its https name (public_url) before others use it",
+            "/admin/settings?search=public_url",
+            https,
+        ));
     }
     steps
 }

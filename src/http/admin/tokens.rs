@@ -58,7 +58,12 @@ pub async fn tokens_view(
         search: given(&form.search),
         now: admin.now(),
     };
-    let any = filter != TokenFilter { client: client.map(|(id, _)| id.to_owned()), now: admin.now(), ..TokenFilter::default() };
+    let any = filter
+        != TokenFilter {
+            client: client.map(|(id, _)| id.to_owned()),
+            now: admin.now(),
+            ..TokenFilter::default()
+        };
     let query = TokenQuery { filter, clock, descending, stretch };
     let found = tokens::find(admin.app, admin.ask(), &admin.caller, query).await?;
     let column = |label: &str, name: &str, by: TokenClock| {
@@ -68,7 +73,8 @@ pub async fn tokens_view(
     Ok(TokensPage {
         shell: admin.shell(),
         // Of the filter, never of the first row that it happens to find.
-        title: client.map_or_else(|| "Access tokens".to_owned(), |(_, name)| format!("Access tokens of {name}")),
+        title: client
+            .map_or_else(|| "Access tokens".to_owned(), |(_, name)| format!("Access tokens of {name}")),
         action: request.uri().path().to_owned(),
         filter: TokenFilterForm { any, ..form },
         columns: vec![
@@ -143,7 +149,8 @@ fn line_with(admin: &Admin<'_>, row: &TokenRow, user: Option<String>, client: Op
 pub async fn detail(admin: &Admin<'_>, request: &Request) -> Result<Response, Stop> {
     let found = tokens::detail(admin.app, admin.ask(), &admin.caller, &id(request)?).await?;
     let row = &found.row;
-    let user = row.user_id.as_ref().map(|id| found.user.clone().unwrap_or_else(|| format!("deleted user {id}")));
+    let user =
+        row.user_id.as_ref().map(|id| found.user.clone().unwrap_or_else(|| format!("deleted user {id}")));
     let pretty = |value: &serde_json::Value| serde_json::to_string_pretty(value).unwrap_or_default();
     let facts: serde_json::Value = serde_json::from_str(&row.facts).unwrap_or_default();
     let policies = found.policies.iter().map(|(id, policy)| match policy {
@@ -183,13 +190,12 @@ pub async fn revoke(admin: &Admin<'_>, _request: &Request, mut form: Pairs) -> R
     };
     if chosen.is_empty() {
         // Who may not revoke is told so, whatever was ticked.
-        tokens::revoke_many(admin.app, admin.ask(), &admin.caller, chosen)
-            .await
-            .map(|_| ())
-            .or_else(|stop| match stop {
+        tokens::revoke_many(admin.app, admin.ask(), &admin.caller, chosen).await.map(|_| ()).or_else(
+            |stop| match stop {
                 Stop::Reject(Reject::Field(..)) => Ok(()),
                 other => Err(other),
-            })?;
+            },
+        )?;
         return Ok(back_to(&back, "unchanged"));
     }
     tokens::revoke_many(admin.app, admin.ask(), &admin.caller, chosen).await?;

@@ -11,8 +11,8 @@ use serde::Serialize;
 pub use audit::{AuditDetail, AuditLine, AuditPage};
 pub use clients::{
     AccessLine, AccessPage, ActivityPage, ChoiceLine, ClientForm, ClientHead, ClientLine, ClientListFilter,
-    ClientTokensPage, ClientsPage, CredentialsPage, DeleteClientPage, EditClientPage, NewClientPage,
-    KindCard, OncePage, OwnerProposal, ScopesPage,
+    ClientTokensPage, ClientsPage, CredentialsPage, DeleteClientPage, EditClientPage, KindCard,
+    NewClientPage, OncePage, OwnerProposal, ScopesPage,
 };
 pub use policies::{
     BenchAnswer, BenchForm, BenchPage, DocumentLine, DocumentPage, PoliciesPage, PolicyLine, ProblemLine,

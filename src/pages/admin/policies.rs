@@ -21,6 +21,8 @@ pub struct PoliciesPage {
     pub revision: String,
     /// The git commit, where there is one.
     pub commit: Option<String>,
+    /// What it says, and whose it is.
+    pub commit_note: String,
     /// Milliseconds.
     pub loaded: i64,
     /// Milliseconds.
