@@ -10,6 +10,7 @@ use super::client_view::{form_of, head, scope_groups, state};
 use super::context::{Admin, back_to, id};
 use crate::app::clients::ClientState;
 use crate::flow::admin::clients::{Owner, owner};
+use crate::flow::caller;
 use crate::flow::clients::{self, ClientInput};
 use crate::http::page;
 use crate::http::pairs::Pairs;
@@ -17,6 +18,7 @@ use crate::oauth::client::ClientType;
 use crate::oauth::reject::{Reject, Stop};
 use crate::oauth::scope::Scope;
 use crate::pages::admin::{Choice, ClientForm, EditClientPage, OwnerProposal, ScopesPage};
+use crate::policy::{AdminResource, admin};
 
 /// The settings.
 pub async fn page(admin: &Admin<'_>, request: &Request) -> Result<Response, Stop> {
@@ -69,6 +71,10 @@ async fn view(
 /// The settings that were sent.
 pub async fn save(admin: &Admin<'_>, request: &Request, mut form: Pairs) -> Result<Response, Stop> {
     let state = state(admin, &id(request)?).await?;
+    // Who may not change it is told so, whatever is wrong with the form.
+    let resource = AdminResource::Client(&state.client);
+    let (ask, snapshot) = (admin.ask(), &admin.snapshot);
+    caller::permitted(admin.app, ask, snapshot, &admin.caller, admin::CLIENT_UPDATE, resource)?;
     let sent = client_fields::read(&mut form);
     if sent.searching {
         let proposals = client_fields::proposals(admin, &sent.form.owner).await?;
