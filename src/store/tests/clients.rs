@@ -140,8 +140,8 @@ on_each! {
         assert_eq!(list(search("x\0"), "name").await, "c");
         let filter = ClientFilter {
             ids: Some(vec!["a".into(), "c".into()]), active: Some(true), kind: Some("CONFIDENTIAL".into()),
-            origin: Some(ORIGIN_DATABASE.into()), owner: Some("Ann".into()), search: None,
-            files: None,
+            origin: Some(ORIGIN_DATABASE.into()), owner: Some("Ann".into()),
+            ..ClientFilter::default()
         };
         assert_eq!(list(filter, "lastUsedAt").await, "a");
         assert_eq!(list(ClientFilter { ids: Some(vec![]), ..ClientFilter::default() }, "name").await, "");

@@ -3,6 +3,7 @@
 
 mod clients;
 mod faults;
+mod positions;
 mod races;
 mod rest;
 mod tokens;
