@@ -15,9 +15,9 @@ use crate::oauth::secret::{Kind, Secret, SecretHash};
 const WAITS_MS: i64 = 120_000;
 
 /// What is shown this once.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Shown {
-    /// The client's document id.
+    /// The document id of the client or user.
     pub document_id: String,
     /// The client secret.
     pub secret: Option<String>,
@@ -25,6 +25,12 @@ pub struct Shown {
     pub public_key: Option<String>,
     /// The private key in PEM.
     pub private_key: Option<String>,
+    /// A user's password.
+    #[serde(default)]
+    pub password: Option<String>,
+    /// Where a user sets a password.
+    #[serde(default)]
+    pub setup_url: Option<String>,
 }
 
 impl Shown {
@@ -35,12 +41,16 @@ impl Shown {
             secret: made.secret.as_ref().map(|secret| secret.reveal().to_owned()),
             public_key: made.public_key.clone(),
             private_key: made.private_key.as_ref().map(|key| key.0.clone()),
+            ..Self::default()
         }
     }
 
     /// Whether there is anything to show.
     pub fn is_empty(&self) -> bool {
-        self.secret.is_none() && self.private_key.is_none()
+        self.secret.is_none()
+            && self.private_key.is_none()
+            && self.password.is_none()
+            && self.setup_url.is_none()
     }
 }
 
