@@ -39,6 +39,17 @@
 //! 7. `telemetry/event.rs` writes `token.issued`. A refusal on the way is a `Reject` (`oauth/reject.rs`), a failure
 //!    of ours a `Fault`; `http/problem.rs` makes the answer of either.
 //!
+//! # Walkthrough: a question of a proxy
+//!
+//! 1. `http/forward_auth/` stands beside the router, behind the guard. `http/forward_auth/original.rs` reads the request that
+//!    the proxy holds from exactly that proxy's headers; what could be read in two ways is refused.
+//! 2. `flow/forward_auth.rs` checks host, path (`oauth/request_path.rs`) and method, and finds the action by the
+//!    catalog's routes (`policy/routes.rs`).
+//! 3. `flow/live.rs` looks the token up: from memory (`app/live.rs`) while no counter of the database has moved,
+//!    otherwise its row, and what it still carries by the policy of now.
+//! 4. `policy/usage.rs` answers whether this use is permitted. `policy/reads.rs` says whether the answer may be
+//!    remembered: only where no policy that matters reads time, address or request.
+//!
 //! # Walkthrough: a policy edit
 //!
 //! 1. Somebody saves `policies/clients/reporting.yaml`. `policy/watch.rs` notices, by notification or by its

@@ -9,6 +9,7 @@
 //! app.decisions.record(&snapshot, &Asked::Use(question), &decision, trace);
 //! ```
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clock;
@@ -31,6 +32,8 @@ pub struct Decisions {
     sample: u64,
     grants: bool,
     required: bool,
+    /// The last write of a background job failed.
+    unwritable: AtomicBool,
 }
 
 impl Decisions {
@@ -58,6 +61,7 @@ impl Decisions {
             sample: settings.sample_allows.max(1).into(),
             grants: config.audit.grants || config.audit.required,
             required: config.audit.required,
+            unwritable: AtomicBool::new(false),
         })
     }
 
@@ -115,6 +119,22 @@ impl Decisions {
             }
             None => Ok(()),
         }
+    }
+
+    /// Whether decisions about uses may go on: under `audit.required` not while the database takes no writes.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`]
+    pub fn writable(&self) -> Result<(), Fault> {
+        match self.required && self.unwritable.load(Ordering::Acquire) {
+            true => Err(Fault::Unavailable("audit.required, and the database takes no writes".to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    /// A background job wrote, or could not.
+    pub fn wrote(&self, well: bool) {
+        self.unwritable.store(!well, Ordering::Release);
     }
 
     fn write(&self, record: Record) {

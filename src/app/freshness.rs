@@ -17,6 +17,7 @@ const STANDS_FOR_MS: u64 = 900;
 pub struct Freshness {
     clients: AtomicU64,
     users: AtomicU64,
+    tokens: AtomicU64,
     polled_at: AtomicU64,
     polled: AtomicBool,
     seen: std::sync::Mutex<Counters>,
@@ -27,6 +28,7 @@ impl Default for Freshness {
         Self {
             clients: AtomicU64::new(1),
             users: AtomicU64::new(1),
+            tokens: AtomicU64::new(1),
             polled_at: AtomicU64::new(0),
             polled: AtomicBool::new(false),
             seen: std::sync::Mutex::default(),
@@ -43,6 +45,11 @@ impl Freshness {
     /// The users' generation; nothing while the database does not answer the poll.
     pub fn users(&self, clock: &Clock) -> Option<u64> {
         self.is_fresh(clock).then(|| self.users.load(Ordering::Acquire))
+    }
+
+    /// The revocations' generation; nothing while the database does not answer the poll.
+    pub fn tokens(&self, clock: &Clock) -> Option<u64> {
+        self.is_fresh(clock).then(|| self.tokens.load(Ordering::Acquire))
     }
 
     /// A client changed here.
@@ -63,6 +70,9 @@ impl Freshness {
         }
         if seen.users != counters.users {
             self.users_changed();
+        }
+        if seen.tokens != counters.tokens {
+            self.tokens.fetch_add(1, Ordering::AcqRel);
         }
         let keys = seen.keys != counters.keys;
         *seen = counters;

@@ -82,6 +82,9 @@ async fn flush(app: &App) {
         app.store.touch_clients(uses.clients).await,
         app.store.touch_sessions(uses.sessions).await,
     ];
+    if app.config.audit.required {
+        app.decisions.wrote(app.store.takes_writes().await.is_ok());
+    }
     for fault in written.into_iter().filter_map(Result::err) {
         tracing::warn!(%fault, "times of last use could not be written");
     }

@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod keys;
 mod last_used;
 pub mod limits;
+pub mod live;
 pub mod passwords;
 pub mod policy_source;
 pub mod start;
@@ -25,7 +26,7 @@ use crate::config::{Config, Origins, PublicUrl};
 use crate::keys::KeyRing;
 use crate::oauth::client::ClientId;
 use crate::oauth::reject::Fault;
-use crate::oauth::scope::Scope;
+use crate::oauth::secret::SecretHash;
 use crate::oauth::user::User;
 use crate::policy::source::follow::Follower;
 use crate::policy::{Engine, Snapshot};
@@ -45,6 +46,9 @@ use users::UserState;
 const REMEMBERED_CLIENTS: u64 = 2_000;
 const REMEMBERED_USERS: u64 = 5_000;
 const REMEMBERED_DECISIONS: u64 = 20_000;
+const REMEMBERED_TOKENS: u64 = 10_000;
+/// Lists of revoked tokens that are kept: at most a megabyte each.
+const REMEMBERED_LISTS: u64 = 16;
 
 /// The server, less its listener.
 pub struct App {
@@ -78,8 +82,10 @@ pub struct App {
     pub last_used: LastUsed,
     /// Whether what is remembered is still true.
     pub freshness: Freshness,
-    /// What live tokens still carry, per policy set, client and user version.
-    pub still_permitted: Cache<String, (LiveKey, Arc<[Scope]>)>,
+    kinds: Cache<String, Arc<live::Kind>>,
+    known_tokens: Cache<SecretHash, Arc<live::KnownToken>>,
+    /// Signed lists of revoked tokens by their cursor, each with the time at which it was made.
+    pub revoked_lists: Cache<String, (i64, Arc<str>)>,
     client_cache: Cache<ClientId, (Arc<str>, Arc<ClientState>)>,
     user_cache: Cache<Arc<str>, UserState>,
     key_ring: ArcSwap<KeyRing>,

@@ -14,7 +14,10 @@ use super::last_used::LastUsed;
 use super::limits::FailureLimit;
 use super::passwords::Passwords;
 use super::users::canonical;
-use super::{App, REMEMBERED_CLIENTS, REMEMBERED_DECISIONS, REMEMBERED_USERS, jobs, keys, policy_source};
+use super::{
+    App, REMEMBERED_CLIENTS, REMEMBERED_DECISIONS, REMEMBERED_LISTS, REMEMBERED_TOKENS, REMEMBERED_USERS,
+    jobs, keys, policy_source,
+};
 use crate::config::{Config, ConfigError, Origins};
 use crate::oauth::client::ClientAuth;
 use crate::oauth::grant::GrantType;
@@ -89,7 +92,9 @@ pub async fn open(
         address_failures: FailureLimit::new(config.limits.login_failures.saturating_mul(10), window_ms),
         last_used: LastUsed::default(),
         freshness: Freshness::default(),
-        still_permitted: Cache::new(REMEMBERED_DECISIONS),
+        kinds: Cache::new(REMEMBERED_DECISIONS),
+        known_tokens: Cache::new(REMEMBERED_TOKENS),
+        revoked_lists: Cache::new(REMEMBERED_LISTS),
         client_cache: Cache::new(REMEMBERED_CLIENTS),
         user_cache: Cache::new(REMEMBERED_USERS),
         key_ring: ArcSwap::from_pointee(ring),

@@ -2,6 +2,7 @@
 //!
 //! Precedence: `--set a.b=c` over the environment (`GRANTWOOD_A__B`) over the file over the defaults.
 
+mod forward_auth;
 mod load;
 mod policy_source;
 mod seconds;
@@ -12,6 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use url::{Host, Url};
 
+pub use forward_auth::ForwardAuth;
 pub use load::{Origin, Origins, Sources, load};
 pub use policy_source::{GitSource, PolicySource, Signed};
 pub use seconds::Seconds;
@@ -144,6 +146,7 @@ impl Config {
         let bounded = [
             ("tokens.access_ttl", self.tokens.access_ttl, 1, 86_400 * 30),
             ("tokens.code_ttl", self.tokens.code_ttl, 1, 600),
+            ("tokens.revoked_max_age", self.tokens.revoked_max_age, 1, 3_600),
             ("assertions.max_ttl", self.assertions.max_ttl, 1, 3_600),
             ("users.token_ttl", self.users.token_ttl, 1, 86_400),
             ("keys.overlap", self.keys.overlap, 0, 86_400 * 30),
@@ -160,10 +163,13 @@ impl Config {
             problems
                 .push("tokens.alg HS256 needs keys.hs256_secret_file, a file of 32 bytes or more".to_owned());
         }
-        for proxy in &self.server.trusted_proxies {
-            if let Err(why) = check_proxy(proxy) {
-                problems.push(format!("server.trusted_proxies: {why}"));
-            }
+        let lists = [
+            ("server.trusted_proxies", &self.server.trusted_proxies),
+            ("forward_auth.trusted_proxies", &self.forward_auth.trusted_proxies),
+        ];
+        for (key, proxies) in lists {
+            let wrong = proxies.iter().filter_map(|proxy| check_proxy(proxy).err());
+            problems.extend(wrong.map(|why| format!("{key}: {why}")));
         }
         for origin in &self.cors.consent_origins {
             if !is_origin(origin) {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Seconds;
+use super::forward_auth::ForwardAuth;
 use super::policy_source::PolicySource;
 
 /// All settings.
@@ -40,6 +41,8 @@ pub struct Config {
     pub limits: Limits,
     /// The listener and what stands before it.
     pub server: Server,
+    /// Questions of proxies.
+    pub forward_auth: ForwardAuth,
     /// Cross-origin calls.
     pub cors: Cors,
     /// Swagger UI.
@@ -69,6 +72,7 @@ impl Default for Config {
             sessions: Sessions::default(),
             limits: Limits::default(),
             server: Server::default(),
+            forward_auth: ForwardAuth::default(),
             cors: Cors::default(),
             docs: Docs::default(),
             log: Log::default(),
@@ -146,11 +150,19 @@ pub struct Tokens {
     pub access_ttl: Seconds,
     /// Life of an authorization code.
     pub code_ttl: Seconds,
+    /// How long the list of revoked tokens may be kept.
+    pub revoked_max_age: Seconds,
 }
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { alg: TokenAlg::RS256, audience: None, access_ttl: Seconds(3_600), code_ttl: Seconds(60) }
+        Self {
+            alg: TokenAlg::RS256,
+            audience: None,
+            access_ttl: Seconds(3_600),
+            code_ttl: Seconds(60),
+            revoked_max_age: Seconds(10),
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use crate::app::App;
 use crate::app::clients::ClientState;
 use crate::oauth::reject::{Reject, Stop};
 use crate::oauth::scope;
+use crate::policy::Permit;
+use crate::policy::permit::Tell;
 
 /// The answer about an active token (RFC 7662 §2.2).
 #[derive(Clone, Debug)]
@@ -41,6 +43,19 @@ pub async fn introspect(
     credentials: &ClientCredentials,
     token: Option<&str>,
 ) -> Result<Option<Active>, Stop> {
+    Ok(introspect_told(app, ask, credentials, token).await?.1)
+}
+
+/// The same, with who asked: for an answer that is signed for exactly this caller.
+///
+/// # Errors
+/// The caller's refusal, or a fault.
+pub async fn introspect_told(
+    app: &App,
+    ask: &Ask,
+    credentials: &ClientCredentials,
+    token: Option<&str>,
+) -> Result<(Option<Permit<Tell>>, Option<Active>), Stop> {
     let snapshot = app.policies.current();
     let caller = authenticate::confidential(app, ask, &snapshot, credentials).await?;
     let token = token.ok_or(Reject::Missing("token"))?;
@@ -53,7 +68,7 @@ pub async fn introspect(
         _ => None,
     };
     app.metrics.introspected(answer.is_some());
-    Ok(answer)
+    Ok((snapshot.tell(&caller.client, caller.active), answer))
 }
 
 /// A client sees its own tokens and those whose audience it is (design §6, attack row D6).
@@ -71,13 +86,13 @@ fn describe(app: &App, found: LiveToken) -> Result<Active, Stop> {
     let sub = found.row.user_id.clone().unwrap_or_else(|| found.row.client_id.clone());
     Ok(Active {
         scope: scope::join(found.scopes.iter()),
-        username: found.user.map(|user| user.username.clone()),
+        username: found.user.as_ref().map(|user| user.username.clone()),
         exp: found.row.expires_at / 1_000,
         iat: found.row.created_at / 1_000,
         sub,
         aud,
         iss: app.public.issuer().to_owned(),
-        client_id: found.row.client_id,
-        jti: found.row.jti,
+        client_id: found.row.client_id.clone(),
+        jti: found.row.jti.clone(),
     })
 }

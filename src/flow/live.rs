@@ -6,8 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Ask;
-use crate::app::App;
 use crate::app::clients::ClientState;
+use crate::app::live::{Kind, KnownToken};
+use crate::app::users::UserState;
+use crate::app::{App, LiveKey};
 use crate::oauth::client::ClientId;
 use crate::oauth::grant::GrantType;
 use crate::oauth::reject::Fault;
@@ -24,13 +26,15 @@ const MAX_TOKEN_BYTES: usize = 16_384;
 #[derive(Clone, Debug)]
 pub struct LiveToken {
     /// Its row.
-    pub row: TokenRow,
+    pub row: Arc<TokenRow>,
     /// What it still carries: its own scopes that the policy permits now. Never empty.
     pub scopes: Arc<[Scope]>,
     /// Its client.
     pub client: Arc<ClientState>,
     /// The user behind it.
     pub user: Option<Arc<User>>,
+    /// Where decisions about its use may be remembered; none = nothing may.
+    pub kind: Option<Arc<Kind>>,
 }
 
 /// Looks a presented token up; nothing if it is no live access token of ours, whatever else it is.
@@ -46,9 +50,34 @@ pub async fn live(
     snapshot: &Arc<Snapshot>,
     token: &str,
 ) -> Result<Option<LiveToken>, Fault> {
-    match issued_row(app, token).await? {
-        None => Ok(None),
-        Some(row) => revived(app, ask, snapshot, row).await,
+    if token.len() > MAX_TOKEN_BYTES {
+        return Ok(None);
+    }
+    let hash = SecretHash::of(token);
+    if let Some(known) = app.known_token(snapshot, &hash) {
+        let lives = known.row.expires_at > ask.now_ms && app.key_ring().publishes(&known.row.kid, ask.now_ms);
+        return Ok(lives.then(|| LiveToken::from(&*known)));
+    }
+    // Before the row is read, so that a revocation in between is not missed.
+    let revocations = app.revocations();
+    let Some(row) = issued_row(app, token).await? else { return Ok(None) };
+    let Some((live, user)) = weighed(app, ask, snapshot, row).await? else { return Ok(None) };
+    if let (Some(kind), Some(revocations)) = (&live.kind, revocations) {
+        let (row, kind, client) = (Arc::clone(&live.row), Arc::clone(kind), Arc::clone(&live.client));
+        app.remember_token(hash, Arc::new(KnownToken::new(row, kind, client, user, revocations)));
+    }
+    Ok(Some(live))
+}
+
+impl From<&KnownToken> for LiveToken {
+    fn from(known: &KnownToken) -> Self {
+        Self {
+            row: Arc::clone(&known.row),
+            scopes: Arc::clone(&known.kind.scopes),
+            client: Arc::clone(&known.client),
+            user: known.user.as_ref().map(|state| Arc::clone(&state.user)),
+            kind: Some(Arc::clone(&known.kind)),
+        }
     }
 }
 
@@ -72,6 +101,17 @@ pub async fn revived(
     snapshot: &Arc<Snapshot>,
     row: TokenRow,
 ) -> Result<Option<LiveToken>, Fault> {
+    Ok(weighed(app, ask, snapshot, row).await?.map(|(live, ..)| live))
+}
+
+type Weighed = (LiveToken, Option<UserState>);
+
+async fn weighed(
+    app: &App,
+    ask: &Ask,
+    snapshot: &Arc<Snapshot>,
+    row: TokenRow,
+) -> Result<Option<Weighed>, Fault> {
     let dead = row.revoked_at.is_some() || row.expires_at <= ask.now_ms;
     if dead || !app.key_ring().publishes(&row.kid, ask.now_ms) {
         return Ok(None);
@@ -88,46 +128,78 @@ pub async fn revived(
         },
     };
     let key = app.live_key(snapshot, &client, user.as_ref());
-    let known = key.as_ref().and_then(|key| app.still_permitted.get(&row.jti).filter(|(at, _)| at == key));
-    let scopes = match known {
-        Some((_, scopes)) => scopes,
-        None => {
-            let user = user.as_ref().map(|state| state.user.as_ref());
-            let scopes: Arc<[Scope]> = permitted_now(app, ask, snapshot, &client, user, &row)?.into();
-            if let Some(key) = key {
-                app.still_permitted.insert(row.jti.clone(), (key, Arc::clone(&scopes)));
-            }
-            scopes
-        }
-    };
+    let (scopes, kind) = still_carried(app, ask, snapshot, &client, user.as_ref(), &row, key)?;
     if scopes.is_empty() {
         return Ok(None);
     }
-    Ok(Some(LiveToken { row, scopes, client, user: user.map(|state| state.user) }))
+    let live = LiveToken {
+        row: Arc::new(row),
+        scopes,
+        client,
+        user: user.as_ref().map(|state| Arc::clone(&state.user)),
+        kind,
+    };
+    Ok(Some((live, user)))
 }
 
-/// Puts the grant question again: the circumstances of the issue, the entities and policies of now.
-fn permitted_now(
+/// What a token still carries: from memory where nothing that it depends on has changed, decided otherwise.
+fn still_carried(
     app: &App,
     ask: &Ask,
     snapshot: &Snapshot,
     client: &ClientState,
-    user: Option<&User>,
+    user: Option<&UserState>,
     row: &TokenRow,
-) -> Result<Vec<Scope>, Fault> {
+    key: Option<LiveKey>,
+) -> Result<(Arc<[Scope]>, Option<Arc<Kind>>), Fault> {
     let unreadable = |what: &str| Fault::Inconsistent(format!("{what} of token {}", row.jti));
     let facts: GrantFacts = serde_json::from_str(&row.facts).map_err(|_| unreadable("facts"))?;
-    let scopes = scope::parse_list(&row.scopes).map_err(|_| unreadable("scopes"))?;
     let grant = GrantType::parse(&row.grant_type).ok_or_else(|| unreadable("grant type"))?;
+    let shared = shared_name(row, &facts);
+    let known = key.as_ref().and_then(|key| app.kind(&shared, key).or_else(|| app.kind(&row.jti, key)));
+    if let Some(kind) = known {
+        return Ok((Arc::clone(&kind.scopes), Some(kind)));
+    }
+    let scopes = scope::parse_list(&row.scopes).map_err(|_| unreadable("scopes"))?;
+    let user = user.map(|state| state.user.as_ref());
     let question =
         GrantQuestion { client: &client.client, active: client.active, grant, user, facts: &facts };
+    let (scopes, steady) = permitted_now(app, ask, snapshot, &question, &scopes, &row.jti);
+    let scopes: Arc<[Scope]> = scopes.into();
+    let kind = key.map(|key| {
+        let kind = Arc::new(Kind::new(Arc::clone(&scopes), key));
+        app.remember_kind(if steady { shared } else { row.jti.clone() }, Arc::clone(&kind));
+        kind
+    });
+    Ok((scopes, kind))
+}
+
+/// What no policy tells apart that reads neither time nor address has one name. A `jti` has no blanks.
+fn shared_name(row: &TokenRow, facts: &GrantFacts) -> String {
+    let timeless = GrantFacts { now_ms: 0, ip: std::net::Ipv4Addr::UNSPECIFIED.into(), ..facts.clone() };
+    let facts = serde_json::to_string(&timeless).unwrap_or_default();
+    let user = row.user_id.as_deref().unwrap_or_default();
+    format!("{} {user} {} {} {facts}", row.client_id, row.grant_type, row.scopes)
+}
+
+/// Puts the grant question again: the circumstances of the issue, the entities and policies of now. Says as well
+/// whether the answer would be the same for another time and address.
+fn permitted_now(
+    app: &App,
+    ask: &Ask,
+    snapshot: &Snapshot,
+    question: &GrantQuestion<'_>,
+    scopes: &[Scope],
+    jti: &str,
+) -> (Vec<Scope>, bool) {
     let started = std::time::Instant::now();
-    let decided = snapshot.decide_scopes(&question, &scopes);
-    let trace = Trace { request_id: &ask.request_id, jti: Some(&row.jti), took: started.elapsed() };
+    let (decided, steady) = snapshot.decide_scopes_told(question, scopes);
+    let trace = Trace { request_id: &ask.request_id, jti: Some(jti), took: started.elapsed() };
     for (scope, decision) in &decided {
-        app.decisions.record(snapshot, &Asked::Recheck(question, Some(scope)), decision, trace);
+        app.decisions.record(snapshot, &Asked::Recheck(*question, Some(scope)), decision, trace);
     }
-    Ok(decided.into_iter().filter(|(_, decision)| decision.allowed).map(|(scope, _)| scope).collect())
+    let allowed = decided.into_iter().filter(|(_, decision)| decision.allowed);
+    (allowed.map(|(scope, _)| scope).collect(), steady)
 }
 
 /// The `jti` that a text claims, if it looks like a JWT at all.

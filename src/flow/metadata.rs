@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::forward_auth::Hosts;
 use crate::app::App;
 use crate::oauth::client::PkceRule;
 use crate::oauth::grant::GrantType;
@@ -20,7 +21,9 @@ pub fn metadata(app: &App) -> Value {
     let scopes: Vec<&str> = snapshot.global().scopes.iter().map(|scope| scope.as_str()).collect();
     let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
     let algorithms = ["RS256", "PS256", "ES256", "EdDSA"];
-    json!({
+    let ring = app.key_ring();
+    let signed = ring.is_public().then(|| vec![ring.alg().name()]);
+    let mut document = json!({
         "issuer": app.public.issuer(),
         "authorization_endpoint": url("/oauth2/authorize"),
         "token_endpoint": url("/oauth2/token"),
@@ -42,5 +45,16 @@ pub fn metadata(app: &App) -> Value {
         "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
         "authorization_response_iss_parameter_supported": true,
         "service_documentation": url("/docs"),
-    })
+    });
+    // RFC 9701 §7; with a shared secret nobody could verify what is signed.
+    if let Some(signed) = signed {
+        document["introspection_signing_alg_values_supported"] = json!(signed);
+        document["revoked_tokens_endpoint"] = json!(url("/oauth2/revoked-tokens"));
+    }
+    // RFC 9728 §4.
+    let hosts = Hosts::parse(&app.config.forward_auth.hosts).unwrap_or_default();
+    if hosts.resources().next().is_some() {
+        document["protected_resources"] = json!(hosts.resources().collect::<Vec<_>>());
+    }
+    document
 }

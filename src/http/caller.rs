@@ -84,7 +84,8 @@ impl BearerHeader {
         }
     }
 
-    fn of(request: &Request) -> Self {
+    /// Reads the header.
+    pub fn of(request: &Request) -> Self {
         match credentials(request, "bearer") {
             None => Self::Absent,
             Some(Err(())) => Self::Unreadable,

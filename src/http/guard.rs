@@ -111,6 +111,7 @@ impl GuardSettings {
                 "/oauth2/token",
                 "/oauth2/introspect",
                 "/oauth2/revoke",
+                "/oauth2/revoked-tokens",
                 "/oauth2/jwks",
             ]),
             foreign_paths: paths(&["/forward-auth"]),

@@ -32,16 +32,36 @@ impl HeadScan {
 
     /// Takes the next bytes; those behind the head's end are ignored.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
-        for byte in bytes {
+        let mut rest = bytes;
+        while let [byte, after @ ..] = rest {
             if self.done {
                 return;
             }
-            match byte {
-                b'\n' => self.end_line(),
-                b'\r' => self.after_cr = true,
-                byte => self.in_line(*byte),
-            }
+            rest = match byte {
+                b'\n' => {
+                    self.end_line();
+                    after
+                }
+                _ if self.past_name => self.to_the_end(rest),
+                b'\r' => {
+                    self.after_cr = true;
+                    after
+                }
+                byte => {
+                    self.in_line(*byte);
+                    after
+                }
+            };
         }
+    }
+
+    /// Behind a line's name only its end matters: most bytes of a head, a token among them, are passed over here.
+    fn to_the_end<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+        let (line, after) = bytes.split_at(end);
+        self.length += usize::from(line.iter().any(|byte| *byte != b'\r'));
+        self.after_cr = line.last() == Some(&b'\r');
+        after
     }
 
     /// Whether another reader could see another request.
@@ -64,17 +84,15 @@ impl HeadScan {
 
     fn in_line(&mut self, byte: u8) {
         self.after_cr = false;
-        if !self.past_name {
-            if byte == b':' {
-                self.past_name = true;
-                match self.name.get(..self.length) {
-                    Some(b"content-length") => self.lengths += 1,
-                    Some(b"transfer-encoding") => self.codings += 1,
-                    _ => {}
-                }
-            } else if let Some(slot) = self.name.get_mut(self.length) {
-                *slot = byte.to_ascii_lowercase();
+        if byte == b':' {
+            self.past_name = true;
+            match self.name.get(..self.length) {
+                Some(b"content-length") => self.lengths += 1,
+                Some(b"transfer-encoding") => self.codings += 1,
+                _ => {}
             }
+        } else if let Some(slot) = self.name.get_mut(self.length) {
+            *slot = byte.to_ascii_lowercase();
         }
         self.length += 1;
     }

@@ -191,7 +191,8 @@ impl Problem {
         }
         let about_a_token =
             matches!(reject, Reject::TokenMissing | Reject::TokenInvalid | Reject::InsufficientScope(_));
-        let bad_bearer = matches!(self.dialect, Dialect::Bearer(_)) && wire.error == "invalid_request";
+        let bad_bearer = matches!(self.dialect, Dialect::Bearer(_))
+            && (wire.error == "invalid_request" || matches!(reject, Reject::UseDenied { .. }));
         if !about_a_token && !bad_bearer {
             return None;
         }

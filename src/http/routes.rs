@@ -19,12 +19,14 @@ use super::consent::ConsentApi;
 use super::consent_page::{consent, consent_page};
 use super::cors::cors;
 use super::docs;
+use super::forward_auth::{self, ForwardAuth};
 use super::guard::{Guard, GuardSettings, MANAGEMENT};
 use super::login::{login, login_page, logout};
 use super::methods::Methods;
 use super::page;
 use super::path::below;
 use super::policy_reloads::PolicyReloadsApi;
+use super::revoked::RevokedApi;
 use super::scopes::ScopesApi;
 use super::server_info::{ServerApi, healthz, metrics, readyz};
 use super::sign_in::SignInApi;
@@ -84,6 +86,7 @@ type Api = (
     SignInApi,
     ClientsApi,
     AccessTokensApi,
+    RevokedApi,
     ScopesApi,
     PolicyReloadsApi,
     AdminApi,
@@ -98,6 +101,7 @@ fn service(app: Option<Arc<App>>) -> OpenApiService<Api, ()> {
         SignInApi { app: app.clone() },
         ClientsApi { app: app.clone() },
         AccessTokensApi { app: app.clone() },
+        RevokedApi { app: app.clone() },
         ScopesApi { app: app.clone() },
         PolicyReloadsApi { app: app.clone() },
         AdminApi { app: app.clone() },
@@ -116,6 +120,7 @@ fn service(app: Option<Arc<App>>) -> OpenApiService<Api, ()> {
 pub fn document() -> String {
     let mut document: Value = serde_json::from_str(&service(None).spec()).unwrap_or_default();
     add_authorize(&mut document);
+    forward_auth::document(&mut document);
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
@@ -227,5 +232,5 @@ pub fn routes(
         metrics: Some(Arc::clone(&app.metrics)),
         ..GuardSettings::new(app.public.url().clone())
     };
-    Ok(Guard::new(routes, settings))
+    Ok(Guard::new(ForwardAuth::new(app, routes).map_err(wrong)?, settings))
 }

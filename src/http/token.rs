@@ -1,8 +1,8 @@
 //! `POST token`, `POST introspect`, `POST revoke`: the protocol's own endpoints.
 
 use poem::Request;
-use poem_openapi::payload::Json;
-use poem_openapi::types::Example;
+use poem_openapi::payload::{Json, PlainText};
+use poem_openapi::types::{Example, ToJSON as _};
 use poem_openapi::{ApiRequest, ApiResponse, Object, OpenApi};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::flow::access_tokens;
 use crate::flow::authenticate::{Basic, ClientCredentials};
 use crate::flow::caller as flow_caller;
 use crate::flow::grant::{GrantRequest, token};
-use crate::flow::introspect::{Active, introspect};
+use crate::flow::introspect::{Active, introspect_told};
 use crate::flow::revoke::revoke;
 use crate::oauth::reject::Reject;
 
@@ -225,6 +225,30 @@ impl From<Active> for IntrospectionBody {
     }
 }
 
+/// The answer as JSON, or signed.
+#[derive(ApiResponse)]
+enum IntrospectionResponse {
+    /// RFC 7662 §2.2.
+    #[oai(status = 200)]
+    Plain(Json<IntrospectionBody>),
+    /// RFC 9701 §5: a JWT of type `token-introspection+jwt` whose `aud` is the caller and whose
+    /// `token_introspection` is the answer.
+    #[oai(status = 200, content_type = "application/token-introspection+jwt")]
+    Signed(PlainText<String>),
+}
+
+/// Whether the caller asks for a signed answer (RFC 9701 §4).
+fn wants_signed(request: &Request) -> bool {
+    let lines = request.headers().get_all(poem::http::header::ACCEPT);
+    let mut kinds = lines.iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+    kinds.any(|kind| {
+        let mut parts = kind.split(';').map(str::trim);
+        let name =
+            parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/token-introspection+jwt"));
+        name && parts.all(|part| !matches!(part, "q=0" | "q=0.0"))
+    })
+}
+
 fn credentials(basic: Basic, form: &AboutTokenForm) -> ClientCredentials {
     ClientCredentials {
         basic,
@@ -276,18 +300,29 @@ impl TokenApi {
     /// Ask what a token carries now
     ///
     /// RFC 7662. The caller authenticates and sees its own tokens and those whose audience it is; of any
-    /// other token it learns nothing but `{"active":false}`.
+    /// other token it learns nothing but `{"active":false}`. With `Accept: application/token-introspection+jwt`
+    /// the answer is signed for the caller (RFC 9701).
     #[oai(path = "/introspect", method = "post", operation_id = "introspect")]
     async fn introspect(
         &self,
         request: &Request,
         basic: ClientBasic,
         form: OAuthForm<AboutTokenForm>,
-    ) -> Result<Json<IntrospectionBody>, OAuthError> {
+    ) -> Result<IntrospectionResponse, OAuthError> {
         let ask = caller::ask(&self.app, request);
         let credentials = credentials(basic.0, &form.0);
-        let found = introspect(&self.app, &ask, &credentials, form.0.token.as_deref()).await?;
-        Ok(Json(found.map(Into::into).unwrap_or_default()))
+        let (permit, found) = introspect_told(&self.app, &ask, &credentials, form.0.token.as_deref()).await?;
+        let body: IntrospectionBody = found.map(Into::into).unwrap_or_default();
+        let ring = self.app.key_ring();
+        match permit.filter(|_| ring.is_public() && wants_signed(request)) {
+            None => Ok(IntrospectionResponse::Plain(Json(body))),
+            Some(permit) => {
+                let answer = body.to_json().unwrap_or_default();
+                let issuer = self.app.public.issuer();
+                let signed = ring.sign_introspection(&permit, issuer, &answer, ask.now_ms)?;
+                Ok(IntrospectionResponse::Signed(PlainText(signed)))
+            }
+        }
     }
 
     /// Revoke a token

@@ -7,6 +7,7 @@
 mod generate;
 mod provider;
 mod ring;
+mod statements;
 #[cfg(test)]
 mod tests;
 

@@ -285,7 +285,12 @@ impl KeyRing {
         self.keys.iter().rev().filter(fits).find_map(|key| Some((key, key.signing.as_ref()?)))
     }
 
-    fn sign(&self, typ: &str, body: &impl Serialize, now_ms: i64) -> Result<(String, String), Fault> {
+    pub(super) fn sign(
+        &self,
+        typ: &str,
+        body: &impl Serialize,
+        now_ms: i64,
+    ) -> Result<(String, String), Fault> {
         let (key, signing) =
             self.signer(now_ms).ok_or_else(|| Fault::Keys(format!("no active key for {}", self.alg)))?;
         let mut header = Header::new(key.alg.algorithm());

@@ -78,6 +78,15 @@ pub enum Reject {
         /// Ids of the policies that decided.
         policies: Vec<String>,
     },
+    /// A policy forbids this use of the token, or none permits it.
+    UseDenied {
+        /// The action that was refused.
+        action: String,
+        /// Ids of the policies that decided; empty = nothing permits it.
+        policies: Vec<String>,
+    },
+    /// What the request asks about is not something that this server answers here.
+    NotHere(&'static str),
     /// Wrong identifier or password, or a user who may not sign in: one answer for all.
     SignIn,
     /// Too many failures; try again after so many seconds.
@@ -246,6 +255,12 @@ impl Reject {
                 403,
                 format!("missing permission {action}; {}", forbidden_by(policies)).into(),
             ),
+            Self::UseDenied { action, policies } => (
+                "access_denied".into(),
+                403,
+                format!("{action} is not permitted; {}", forbidden_by(policies)).into(),
+            ),
+            Self::NotHere(why) => ("access_denied".into(), 403, (*why).into()),
             Self::SignIn => ("invalid_credentials".into(), 401, "wrong identifier or password".into()),
             Self::TooMany(_) => {
                 ("temporarily_unavailable".into(), 429, "too many failed attempts; try again later".into())

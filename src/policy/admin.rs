@@ -25,6 +25,8 @@ actions! {
     TOKEN_READ = "admin:token.read";
     /// Revoke tokens.
     TOKEN_REVOKE = "admin:token.revoke";
+    /// Read the list of revoked tokens.
+    TOKEN_REVOKED = "admin:token.revoked";
     /// Read the global settings.
     SETTINGS_READ = "admin:settings.read";
     /// Change the global settings.

@@ -64,7 +64,15 @@ pub const ADMIN: [(&str, &str, &[AdminAction]); 8] = [
             ("rotate_keys", "Rotate a client's keys", true),
         ],
     ),
-    ("admin:token", "Tokens", &[("read", "Read tokens", false), ("revoke", "Revoke tokens", true)]),
+    (
+        "admin:token",
+        "Tokens",
+        &[
+            ("read", "Read tokens", false),
+            ("revoke", "Revoke tokens", true),
+            ("revoked", "Read the list of revoked tokens", false),
+        ],
+    ),
     ("admin:settings", "Settings", &[("read", "Read settings", false), ("update", "Change settings", true)]),
     ("admin:scope", "Scopes", &[("read", "Read the catalog of scopes", false)]),
     ("admin:policy", "Policies", &[("read", "Read policies", false), ("reload", "Reload policies", false)]),

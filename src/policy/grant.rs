@@ -48,12 +48,52 @@ impl Snapshot {
 
     /// Which of these scopes does the grant give. A scope that the catalog does not know is denied by nobody.
     pub fn decide_scopes(&self, question: &GrantQuestion<'_>, scopes: &[Scope]) -> Vec<(Scope, Decision)> {
+        self.decide_scopes_told(question, scopes).0
+    }
+
+    /// The same, and whether another time and address would give the same answers: no policy that could matter
+    /// reads them, and none failed.
+    pub fn decide_scopes_told(
+        &self,
+        question: &GrantQuestion<'_>,
+        scopes: &[Scope],
+    ) -> (Vec<(Scope, Decision)>, bool) {
         match self.prepare(question, scopes) {
-            Ok(prepared) => self.each(question, scopes, &prepared),
+            Ok(prepared) => {
+                let decided = self.each(question, scopes, &prepared);
+                let steady = decided.iter().all(|(_, decision)| decision.errors.is_empty())
+                    && self.is_steady(question, scopes, &prepared);
+                (decided, steady)
+            }
             Err(why) => {
-                scopes.iter().map(|scope| (scope.clone(), self.decider().failed(why.clone()))).collect()
+                let failed = |scope: &Scope| (scope.clone(), self.decider().failed(why.clone()));
+                (scopes.iter().map(failed).collect(), false)
             }
         }
+    }
+
+    fn is_steady(&self, question: &GrantQuestion<'_>, scopes: &[Scope], prepared: &Prepared) -> bool {
+        let decider = self.decider();
+        let steady = |key: Key| decider.index.slice(key).is_some_and(|slice| slice.steady);
+        let granted = decider.names.grant(question.grant).is_some_and(|action| {
+            steady(Key {
+                principal: Type::Client,
+                named: prepared.client_numbers.clone(),
+                action: action.number,
+                resource: Type::Scope,
+            })
+        });
+        let used = |known: &ScopeNames| {
+            prepared.user.as_ref().is_none_or(|user| {
+                steady(Key {
+                    principal: Type::User,
+                    named: user.numbers.clone(),
+                    action: known.action.number,
+                    resource: known.resource_type,
+                })
+            })
+        };
+        granted && scopes.iter().filter_map(|scope| decider.names.known(scope)).all(used)
     }
 
     /// Decides a token request as a whole: the start, then each scope.

@@ -22,6 +22,7 @@ pub mod permit;
 pub mod plan;
 pub mod prove;
 pub mod question;
+mod reads;
 pub mod record;
 pub mod routes;
 mod rules;

@@ -73,6 +73,13 @@ pub struct IssueCode {
     pub scopes: Vec<Scope>,
 }
 
+/// What a token carries may be told to this client.
+#[derive(Clone, Debug)]
+pub struct Tell {
+    /// Who asked.
+    pub client: ClientId,
+}
+
 /// An administrative action that may be carried out.
 #[derive(Clone, Debug)]
 pub struct Administer {

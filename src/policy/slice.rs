@@ -49,6 +49,7 @@ impl Type {
 
 struct Entry {
     policy: Policy,
+    steady: bool,
     principal: Principal,
     /// None = any.
     actions: Option<HashSet<EntityUid>>,
@@ -83,7 +84,22 @@ pub struct Index {
     types: HashMap<Type, EntityTypeName>,
     /// An action and the groups that it is in.
     actions: Vec<Vec<EntityUid>>,
-    kept: RwLock<HashMap<Key, Arc<PolicySet>>>,
+    kept: RwLock<HashMap<Key, Arc<Slice>>>,
+}
+
+/// The policies that can matter to a question.
+pub struct Slice {
+    set: PolicySet,
+    /// Whether none of them reads the time, the caller's address or the request.
+    pub steady: bool,
+}
+
+impl std::ops::Deref for Slice {
+    type Target = PolicySet;
+
+    fn deref(&self) -> &PolicySet {
+        &self.set
+    }
 }
 
 impl Index {
@@ -115,7 +131,8 @@ impl Index {
                     ResourceConstraint::Eq(uid) => Some(uid.type_name().clone()),
                     ResourceConstraint::Any | ResourceConstraint::In(_) => None,
                 };
-                Entry { policy, principal, actions, resource }
+                let steady = super::reads::is_steady(&policy);
+                Entry { policy, steady, principal, actions, resource }
             })
             .collect();
         let types = Type::ALL
@@ -140,16 +157,17 @@ impl Index {
     }
 
     /// The policies that can matter to a question; none = the slice could not be made, which must be a no.
-    pub fn slice(&self, key: Key) -> Option<Arc<PolicySet>> {
+    pub fn slice(&self, key: Key) -> Option<Arc<Slice>> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(set) = kept.get(&key) {
             return Some(Arc::clone(set));
         }
         drop(kept);
-        let policies =
-            self.entries.iter().filter(|entry| self.matches(entry, &key)).map(|e| e.policy.clone());
+        let matching = || self.entries.iter().filter(|entry| self.matches(entry, &key));
+        let policies = matching().map(|entry| entry.policy.clone());
         // Ids are unique in a loaded set, so this does not fail. An empty slice instead would lose its forbids.
-        let set = Arc::new(PolicySet::from_policies(policies).ok()?);
+        let set = PolicySet::from_policies(policies).ok()?;
+        let set = Arc::new(Slice { set, steady: matching().all(|entry| entry.steady) });
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < MAX_KEPT {
             kept.insert(key, Arc::clone(&set));

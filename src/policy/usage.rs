@@ -3,17 +3,30 @@
 use super::decide::Ask;
 use super::facts::{self, TokenPairs};
 use super::names::uid;
-use super::permit::{Administer, Permit, SignIn};
+use super::permit::{Administer, Permit, SignIn, Tell};
 use super::question::{Actor, AdminQuestion, AdminResource, Asked, Decision, UseQuestion};
 use super::slice::{Key, Type};
 use super::snapshot::Snapshot;
+use crate::oauth::client::Client;
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
 
 impl Snapshot {
     /// May this token do this now: `User or Client × Action × ContentType`.
     pub fn decide_use(&self, question: &UseQuestion<'_>) -> Decision {
-        self.usage(question).unwrap_or_else(|why| self.decider().failed(why))
+        self.decide_use_told(question).0
+    }
+
+    /// The same, and whether the answer stands as long as this set, the client, the user and the token's scopes
+    /// do: no policy that could matter reads the time, the address or the request, and none failed.
+    pub fn decide_use_told(&self, question: &UseQuestion<'_>) -> (Decision, bool) {
+        match self.usage(question) {
+            Ok((decision, steady)) => {
+                let steady = steady && decision.errors.is_empty();
+                (decision, steady)
+            }
+            Err(why) => (self.decider().failed(why), false),
+        }
     }
 
     /// May this actor administer; the permit is what `flow` carries to the store.
@@ -27,6 +40,11 @@ impl Snapshot {
             policies: decision.policies,
             revision: self.revision().clone(),
         }))
+    }
+
+    /// May what a token carries be told to this client: as long as its document and its row leave it active.
+    pub fn tell(&self, client: &Client, active: bool) -> Option<Permit<Tell>> {
+        (client.active && active).then(|| Permit::new(Tell { client: client.id.clone() }))
     }
 
     /// May this user sign in.
@@ -61,10 +79,10 @@ impl Snapshot {
         }
     }
 
-    fn usage(&self, question: &UseQuestion<'_>) -> Result<Decision, String> {
+    fn usage(&self, question: &UseQuestion<'_>) -> Result<(Decision, bool), String> {
         let decider = self.decider();
         let names = &decider.names;
-        let Some(known) = names.known(question.action) else { return Ok(Decision::default()) };
+        let Some(known) = names.known(question.action) else { return Ok((Decision::default(), false)) };
         let client = self.client_entity(question.client, question.active)?;
         let client_uid = client.uid();
         let mut entities = known.action.entities.clone();
@@ -79,7 +97,11 @@ impl Snapshot {
             }
             None => (client_uid.clone(), Type::Client, self.client_numbers(&client_uid, question.client)),
         };
-        if let Some(http) = question.http {
+        let key = Key { principal: kind, named, action: known.action.number, resource: known.resource_type };
+        let steady = decider.index.slice(key.clone()).is_some_and(|slice| slice.steady);
+        // What no policy reads is not made.
+        let http = question.http.filter(|_| !steady);
+        if let Some(http) = http {
             entities.extend(facts::http_entities(names, http)?);
         }
         let token = TokenPairs {
@@ -88,10 +110,10 @@ impl Snapshot {
             grant: Some(question.token.grant),
             age_s: Some(question.token.age_s),
         };
-        let context = facts::use_context(names, question.now_ms, question.ip, token, question.http)?;
+        let context = facts::use_context(names, question.now_ms, question.ip, token, http)?;
         let own = question.user.is_none() && question.client.lists(question.action);
-        Ok(decider.ask(Ask {
-            key: Key { principal: kind, named, action: known.action.number, resource: known.resource_type },
+        let decision = decider.ask(Ask {
+            key,
             principal: &principal,
             action: &known.action.uid,
             resource: &known.resource,
@@ -99,7 +121,8 @@ impl Snapshot {
             entities: &decider.entities(entities)?,
             forbid: None,
             permit: own.then(|| format!("client.{}.use", question.client.id)),
-        }))
+        });
+        Ok((decision, steady))
     }
 
     fn administration(&self, question: &AdminQuestion<'_>) -> Result<Decision, String> {

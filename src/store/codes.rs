@@ -82,14 +82,18 @@ impl Store {
     pub async fn redeem(&self, hash: SecretHash, now: i64, token: NewToken) -> Result<Redeemed, Fault> {
         // The link by which a second use finds the token is not left to the caller.
         let token = NewToken { code_hash: Some(hash), ..token };
-        Ok(commit!(self, |c| {
+        let redeemed = commit!(self, |c| {
             if spend!(c, hash, now)? == 1 {
                 insert_token!(c, &token)?;
                 return Ok(Redeemed::Now);
             }
             let revoked = revoke_where!(c, now, access_tokens::code_hash.eq(hash))?;
             Ok(Redeemed::Before { revoked })
-        })?)
+        });
+        if !matches!(redeemed, Ok(Redeemed::Now)) {
+            self.tokens_changed();
+        }
+        Ok(redeemed?)
     }
 
     /// Takes a code without a token; false = it was used or had expired.

@@ -139,7 +139,7 @@ impl Store {
         now: i64,
     ) -> Result<Option<Withdrawn>, Fault> {
         let user = user_id.to_owned();
-        Ok(commit!(self, |c| {
+        let withdrawn = commit!(self, |c| {
             let of_user = consents::table.filter(consents::user_id.eq(&user)).select(consents::client_id);
             let client: Option<String> = match &key {
                 ConsentKey::Client(id) => {
@@ -164,7 +164,9 @@ impl Store {
             let pair = access_tokens::user_id.eq(&user).and(access_tokens::client_id.eq(&client_id));
             let tokens = revoke_where!(c, now, pair)?;
             Ok(Some(Withdrawn { client_id, tokens, codes }))
-        })?)
+        });
+        self.tokens_changed();
+        Ok(withdrawn?)
     }
 }
 

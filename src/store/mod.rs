@@ -10,7 +10,7 @@
 //! - A lost, locked or full database is [`Fault::Unavailable`] within five seconds and heals by
 //!   itself; it is never "not found".
 //! - Times are milliseconds since the Unix epoch and come from the caller, as does randomness.
-//! - A write to clients, users or keys moves that feature's counter in the same transaction.
+//! - A write to clients, users or keys, and a revocation, moves that feature's counter in the same transaction.
 
 use std::sync::Arc;
 
@@ -77,6 +77,7 @@ mod location;
 mod position;
 mod postgres;
 mod reloads;
+mod revoked;
 mod schema;
 mod sessions;
 mod shown_once;
@@ -107,6 +108,7 @@ pub use keys::KeyRow;
 pub use listing::{Listed, Page, Sort};
 pub use position::{Counted, Position, Scanned, Stretch, WINDOW};
 pub use reloads::ReloadRow;
+pub use revoked::{ClientMark, RevokedAfter, RevokedRow};
 pub use sessions::SessionRow;
 pub use token_list::{TokenColumn, TokenFilter, TokenSort, TokenStatus};
 pub use token_scan::TokenClock;
@@ -125,6 +127,8 @@ pub struct Store {
 struct Inner {
     backend: Backend,
     live_authorizations: authorizations::Estimate,
+    /// Moves after each commit of this process that may have revoked a token.
+    revocations: std::sync::atomic::AtomicU64,
 }
 
 enum Backend {
@@ -143,7 +147,7 @@ impl Store {
             Location::Postgres(url) => Backend::Postgres(postgres::Postgres::open(&url)?),
         };
         let live_authorizations = authorizations::Estimate::default();
-        Ok(Self { inner: Arc::new(Inner { backend, live_authorizations }) })
+        Ok(Self { inner: Arc::new(Inner { backend, live_authorizations, revocations: Default::default() }) })
     }
 
     /// `sqlite` or `postgres`, for logs and for `/readyz`.

@@ -101,17 +101,24 @@ macro_rules! insert_token {
 }
 pub(super) use insert_token;
 
-/// Revokes the tokens that a predicate finds, inside a transaction; evaluates to their number.
+/// Revokes the tokens that a predicate finds, inside a transaction, as its last statement but for deletes of
+/// rows that no token hangs on; evaluates to their number. Whoever commits it calls `tokens_changed` after.
 macro_rules! revoke_where {
-    ($connection:expr, $now:expr, $predicate:expr) => {
-        ::diesel::update(
+    ($connection:expr, $now:expr, $predicate:expr) => {{
+        let revoked = ::diesel::update(
             $crate::store::schema::access_tokens::table
                 .filter($predicate)
                 .filter($crate::store::schema::access_tokens::revoked_at.is_null()),
         )
         .set($crate::store::schema::access_tokens::revoked_at.eq($now))
-        .execute($connection)
-    };
+        .execute($connection);
+        match revoked {
+            Ok(0) | Err(_) => revoked,
+            Ok(rows) => {
+                $crate::store::counters::bump!($connection, $crate::store::counters::TOKENS).map(|_| rows)
+            }
+        }
+    }};
 }
 pub(super) use revoke_where;
 
@@ -133,7 +140,9 @@ macro_rules! revoke_in_parts {
                     .limit(PART as i64)
                     .load(c)?;
                 revoke_where!(c, $now, access_tokens::jti.eq_any(&some)).map(|_| some.len())
-            })?;
+            });
+            $store.tokens_changed();
+            let rows = rows?;
             revoked += rows;
             if rows < PART {
                 return Ok(revoked);
@@ -180,12 +189,14 @@ impl Store {
     /// Revokes one token; false = there is none. The first time of revocation stays.
     pub async fn revoke(&self, jti: &str, now: i64) -> Result<bool, Fault> {
         let jti = jti.to_owned();
-        Ok(commit!(self, |c| {
+        let revoked = commit!(self, |c| {
             if revoke_where!(c, now, access_tokens::jti.eq(&jti))? > 0 {
                 return Ok(true);
             }
             diesel::select(diesel::dsl::exists(access_tokens::table.find(&jti))).get_result(c)
-        })?)
+        });
+        self.tokens_changed();
+        Ok(revoked?)
     }
 
     /// Revokes many tokens; says how many were not revoked before.
@@ -194,7 +205,9 @@ impl Store {
         jtis.sort_unstable();
         for part in jtis.chunks(500) {
             let part = part.to_vec();
-            revoked += commit!(self, |c| revoke_where!(c, now, access_tokens::jti.eq_any(&part)))?;
+            let rows = commit!(self, |c| revoke_where!(c, now, access_tokens::jti.eq_any(&part)));
+            self.tokens_changed();
+            revoked += rows?;
         }
         Ok(revoked)
     }
@@ -212,13 +225,17 @@ impl Store {
     /// Revokes the tokens that a user gave to one client.
     pub async fn revoke_of(&self, user_id: &str, client_id: &str, now: i64) -> Result<usize, Fault> {
         let (user, client) = (user_id.to_owned(), client_id.to_owned());
-        Ok(commit!(self, |c| {
+        let revoked = commit!(self, |c| {
             revoke_where!(c, now, access_tokens::user_id.eq(&user).and(access_tokens::client_id.eq(&client)))
-        })?)
+        });
+        self.tokens_changed();
+        Ok(revoked?)
     }
 
     /// Revokes the tokens that were redeemed for a code (RFC 6749 §4.1.2).
     pub async fn revoke_by_code(&self, code: SecretHash, now: i64) -> Result<usize, Fault> {
-        Ok(commit!(self, |c| revoke_where!(c, now, access_tokens::code_hash.eq(code)))?)
+        let revoked = commit!(self, |c| revoke_where!(c, now, access_tokens::code_hash.eq(code)));
+        self.tokens_changed();
+        Ok(revoked?)
     }
 }

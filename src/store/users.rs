@@ -196,7 +196,7 @@ impl Store {
     /// Removes a user with sessions, consents and open codes, and revokes their tokens; false = there is none.
     pub async fn delete_user(&self, id: &str, now: i64) -> Result<bool, Fault> {
         let id = id.to_owned();
-        Ok(commit!(self, |c| {
+        let deleted = commit!(self, |c| {
             bump!(c, USERS)?;
             diesel::delete(sessions::table.filter(sessions::user_id.eq(&id))).execute(c)?;
             diesel::delete(consents::table.filter(consents::user_id.eq(&id))).execute(c)?;
@@ -205,7 +205,9 @@ impl Store {
                 .execute(c)?;
             revoke_where!(c, now, access_tokens::user_id.eq(&id))?;
             Ok(diesel::delete(users::table.find(&id)).execute(c)? == 1)
-        })?)
+        });
+        self.tokens_changed();
+        Ok(deleted?)
     }
 
     /// How many users there are.

@@ -117,6 +117,21 @@ pub enum Event<'a> {
         /// The user.
         user: &'a str,
     },
+    /// `access.refused`: a request that a live token came with was not let through.
+    AccessRefused {
+        /// The token's client.
+        client: &'a str,
+        /// The user behind it.
+        user: Option<&'a str>,
+        /// Its id.
+        jti: &'a str,
+        /// The action of the catalog, or `none`.
+        action: &'a str,
+        /// Why: an error code, `no_route` or `policy_error`.
+        error: &'a str,
+        /// From where.
+        ip: IpAddr,
+    },
     /// `admin.changed`: an administrator changed something; the audit log has the rest.
     AdminChanged {
         /// User or client.
@@ -160,6 +175,7 @@ impl Event<'_> {
             Self::PolicyReloadFailed { .. } => "policy.reload_failed",
             Self::AuthorizationRefused { .. } => "authorization.refused",
             Self::ConsentWithdrawn { .. } => "consent.withdrawn",
+            Self::AccessRefused { .. } => "access.refused",
             Self::AdminChanged { .. } => "admin.changed",
             Self::AdminRefused { .. } => "admin.refused",
             Self::KeyRotated { .. } => "key.rotated",
@@ -219,6 +235,9 @@ impl Event<'_> {
                 tracing::info!(target: TARGET, event, client, user, reason = reason(reject), error);
             }
             Self::ConsentWithdrawn { client, user } => tracing::info!(target: TARGET, event, client, user),
+            Self::AccessRefused { client, user, jti, action, error, ip } => {
+                tracing::info!(target: TARGET, event, client, user, jti, action, error, %ip);
+            }
             Self::AdminChanged { actor, action, target } => {
                 tracing::info!(target: TARGET, event, actor, action, on = target);
             }

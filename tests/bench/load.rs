@@ -21,6 +21,8 @@ pub struct Shot {
     pub path: String,
     /// `Authorization`, if any.
     pub authorization: Option<String>,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
     /// Form body; empty for `GET`.
     pub body: Bytes,
 }
@@ -28,13 +30,25 @@ pub struct Shot {
 impl Shot {
     /// A `GET`.
     pub fn get(path: &str) -> Self {
-        Self { method: "GET", path: path.to_owned(), authorization: None, body: Bytes::new() }
+        Self {
+            method: "GET",
+            path: path.to_owned(),
+            authorization: None,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
     }
 
     /// A form `POST`.
     pub fn post(path: &str, pairs: &[(&str, &str)]) -> Self {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        Self { method: "POST", path: path.to_owned(), authorization: None, body: body.into() }
+        Self {
+            method: "POST",
+            path: path.to_owned(),
+            authorization: None,
+            headers: Vec::new(),
+            body: body.into(),
+        }
     }
 
     /// With an `Authorization` header.
@@ -43,10 +57,19 @@ impl Shot {
         self
     }
 
+    /// With a further header.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
     fn request(&self, host: &str) -> hyper::Request<Full<Bytes>> {
         let mut builder = hyper::Request::builder().method(self.method).uri(&self.path).header("host", host);
         if let Some(value) = &self.authorization {
             builder = builder.header("authorization", value);
+        }
+        for (name, value) in &self.headers {
+            builder = builder.header(*name, value);
         }
         if !self.body.is_empty() {
             builder = builder.header("content-type", "application/x-www-form-urlencoded");

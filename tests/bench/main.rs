@@ -5,6 +5,7 @@
 //! `measure`; `report` holds them against the targets. `--quick` takes a tenth of the load.
 
 mod floor;
+mod forward_auth;
 mod limits;
 mod load;
 mod measure;
@@ -19,7 +20,7 @@ use report::Report;
 /// Every measurement by the name that the command line takes.
 type Measurement = fn(&setup::Bench, &mut Report);
 
-const ALL: [(&str, Measurement); 9] = [
+const ALL: [(&str, Measurement); 13] = [
     ("floor", measure::floor),
     ("limits", measure::limits),
     ("tokens", measure::tokens),
@@ -29,6 +30,10 @@ const ALL: [(&str, Measurement); 9] = [
     ("rows", measure::introspection_by_rows),
     ("clients", measure::decision_by_clients),
     ("plan", policy_plan::plan),
+    ("forward-auth", forward_auth::decisions),
+    ("forward-auth-clients", forward_auth::by_clients),
+    ("forward-auth-routes", forward_auth::by_routes),
+    ("nginx", forward_auth::nginx),
 ];
 
 fn main() {

@@ -86,12 +86,35 @@ impl Site {
         if self.alg == "RS256" {
             command.env("GRANTWOOD_KEYS__SIGNING_KEY_FILE", self.folder.path().join("key.pem"));
         }
+        if self.path("grantwood.yaml").exists() {
+            command.arg("--config").arg(self.path("grantwood.yaml"));
+        }
         Process::start(command, &self.address, "/readyz", &self.folder.path().join("log"))
     }
 
     /// The policy folder.
     pub fn policies(&self) -> PathBuf {
         self.folder.path().join("policies")
+    }
+
+    /// Writes settings that the environment cannot hold.
+    pub fn configure(&self, text: &str) {
+        std::fs::write(self.path("grantwood.yaml"), text).expect("written");
+    }
+
+    /// Writes a document of the policy folder.
+    pub fn write_policy(&self, path: &str, text: &str) {
+        std::fs::write(self.policies().join(path), text).expect("written");
+    }
+
+    /// Writes a rule.
+    pub fn write_rule(&self, id: &str, text: &str) {
+        self.write_policy(&format!("rules/{id}.cedar"), text);
+    }
+
+    /// A file of the site.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The database's file.

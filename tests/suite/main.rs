@@ -10,6 +10,7 @@ mod admin_writes;
 mod architecture;
 mod attacks;
 mod browser;
+mod enforcement;
 mod interop;
 mod interop_oauth2;
 mod openapi;

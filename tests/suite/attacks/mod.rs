@@ -18,3 +18,4 @@ mod u_headers;
 mod v_issuer;
 mod x_limits;
 mod y_policy;
+mod z_forward_auth;

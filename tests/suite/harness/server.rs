@@ -112,6 +112,16 @@ impl Server {
         signal(self.pid(), libc::SIGHUP);
     }
 
+    /// Bounds the size of the files that the process may write, as a full disk does; none = no bound.
+    pub fn limit_file_size(&self, bytes: Option<u64>) {
+        let pid = libc::pid_t::try_from(self.pid()).expect("a process number");
+        let most = bytes.unwrap_or(libc::RLIM_INFINITY);
+        let limit = libc::rlimit { rlim_cur: most, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: the limit lives as long as the call; the process is our own child.
+        let done = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &limit, std::ptr::null_mut()) };
+        assert_eq!(done, 0, "prlimit: {}", std::io::Error::last_os_error());
+    }
+
     /// The process's number.
     pub fn pid(&self) -> u32 {
         self.child().as_ref().expect("the server runs").id()
@@ -234,8 +244,17 @@ impl Server {
     }
 
     fn command(&self) -> Command {
+        use std::os::unix::process::CommandExt as _;
         let mut command = Command::new(env!("CARGO_BIN_EXE_grantwood"));
         command.current_dir(&self.folder);
+        // SAFETY: signal() is safe between fork and exec. A write beyond `limit_file_size` is then an error of the
+        // write, as on a full disk, and not the end of the process.
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+                Ok(())
+            });
+        }
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("GRANTWOOD_") {
                 command.env_remove(name);
