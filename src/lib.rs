@@ -9,8 +9,8 @@
 //! |---|---|---|
 //! | `oauth/` | The vocabulary: clients, scopes, redirect URIs, PKCE, assertions, secrets, reasons to refuse. A value that exists is valid. | Input and output, time, randomness, every other floor. |
 //! | `config/` | Typed settings, each with a default; file, environment and flags, with a memory of where a value came from. | Unknown keys. Secrets in `Debug`. |
-//! | `telemetry/` | Log lines, security events with stable names, metrics. | A place for a secret: no event has a field that could hold one. Labels that a caller makes up. |
-//! | `policy/` | Cedar: documents are compiled, sliced and asked. The only floor that names `cedar_policy`. | Names of roles, clients or scopes in Rust. A permit without a decision. The database. |
+//! | `telemetry/` | Log lines, security events with stable names, metrics, logs of lines beside the requests. | A place for a secret: no event has a field that could hold one. Labels that a caller makes up. |
+//! | `policy/` | Cedar: documents are compiled, sliced and asked; what was decided is explained, recorded and asked again. The only floor that names `cedar_policy`. | Names of roles, clients or scopes in Rust. A permit without a decision. The database. |
 //! | `keys/` | Signing keys, and the only functions that sign tokens. | A signing function that does not take a `Permit`. Private keys in `Debug`. The database. |
 //! | `store/` | Diesel over SQLite and PostgreSQL, each query written once. The only floor that names `diesel`. | Secrets in clear: codes, client secrets, sessions and tokens are hashes here. Single use by memory: a row count proves it. A lost database that looks like "not found". Policies. |
 //! | `app/` | What requests share, built once and passed first: settings, store, policies, keys, clock, limits; the jobs beside the requests. | Globals. A request's time or randomness from anywhere but `app/clock.rs`. |

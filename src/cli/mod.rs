@@ -10,9 +10,11 @@ mod output;
 mod plan;
 mod policy;
 mod prove;
+mod replay;
 mod serve;
 mod token;
 mod user;
+mod why;
 mod wire;
 
 use std::path::PathBuf;
@@ -73,6 +75,10 @@ enum Command {
     Token(token::TokenArgs),
     /// Print a signed assertion of a client whose private key lies in a file.
     Assertion(token::AssertionArgs),
+    /// Say why something was allowed or refused, and what would change it.
+    Why(why::WhyArgs),
+    /// Put the decisions of a log to other policies, and print those that differ.
+    Replay(replay::ReplayArgs),
     /// Look at what the documents compile to.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -159,6 +165,8 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
         Command::Check { format } => check::check(&settings, format),
         Command::Token(args) => token::token(&settings, &args),
         Command::Assertion(args) => token::assertion(&settings, &args),
+        Command::Why(args) => why::why(&settings, &args),
+        Command::Replay(args) => replay::replay(&settings, &args),
         Command::Policy(command) => policy::policy(&settings, command),
         Command::Plan(args) => plan::plan(&settings, &args),
         Command::Prove(args) => prove::prove(&settings, &args),

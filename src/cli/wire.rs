@@ -49,14 +49,43 @@ pub async fn post_form(url: &str, fields: &[(&str, &str)]) -> Result<Answer, Fai
     send(Method::POST, url, form.finish()).await
 }
 
+/// Asks a server for an explanation, with the bearer token of the environment.
+///
+/// # Errors
+/// As [`get`], and exit code 2 for what the server refuses.
+pub async fn explain(server: &str, body: &serde_json::Value) -> Result<serde_json::Value, Failure> {
+    let token = std::env::var("GRANTWOOD_TOKEN")
+        .map_err(|_| Failure::Usage("GRANTWOOD_TOKEN holds no token for the server".to_owned()))?;
+    let url = format!("{}/oauth2/decisions/explain", server.trim_end_matches('/'));
+    let request = Request::builder()
+        .method(Method::POST)
+        .header(header::AUTHORIZATION, format!("Bearer {}", token.trim()))
+        .header(header::CONTENT_TYPE, "application/json");
+    let sent = tokio::time::timeout(Duration::from_secs(30), exchange(request, &url, body.to_string()));
+    let answer = sent
+        .await
+        .map_err(|_| Failure::Fault(format!("{url} does not answer")))?
+        .map_err(|why| Failure::Fault(format!("{url}: {why}")))?;
+    match answer.status {
+        200 => Ok(answer.json()),
+        status => {
+            let text = answer.json();
+            let message = text["error"]["message"].as_str().unwrap_or("no explanation");
+            Err(Failure::Usage(format!("{status} {message}")))
+        }
+    }
+}
+
 async fn send(method: Method, url: &str, body: String) -> Result<Answer, Failure> {
-    tokio::time::timeout(Duration::from_secs(30), exchange(method, url, body))
+    let request =
+        Request::builder().method(method).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    tokio::time::timeout(Duration::from_secs(30), exchange(request, url, body))
         .await
         .map_err(|_| Failure::Fault(format!("{url} does not answer")))?
         .map_err(|why| Failure::Fault(format!("{url}: {why}")))
 }
 
-async fn exchange(method: Method, url: &str, body: String) -> Result<Answer, String> {
+async fn exchange(request: hyper::http::request::Builder, url: &str, body: String) -> Result<Answer, String> {
     let url = Url::parse(url).map_err(|e| e.to_string())?;
     if url.scheme() != "http" {
         return Err("only http is spoken here; name the server's own address with --server".to_owned());
@@ -67,11 +96,9 @@ async fn exchange(method: Method, url: &str, body: String) -> Result<Answer, Str
         TcpStream::connect((host.trim_matches(['[', ']']), port)).await.map_err(|e| e.to_string())?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
     tokio::spawn(connection);
-    let request = Request::builder()
-        .method(method)
+    let request = request
         .uri(url[url::Position::BeforePath..].to_owned())
         .header(header::HOST, format!("{host}:{port}"))
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Full::new(Bytes::from(body)))
         .map_err(|e| e.to_string())?;
     let answer = sender.send_request(request).await.map_err(|e| e.to_string())?;

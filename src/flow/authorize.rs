@@ -215,6 +215,8 @@ pub fn error_redirect(app: &App, redirect: &RedirectTarget, state: Option<&str>,
     if let Some(state) = state {
         parameters.push(("state", state));
     }
+    let explained = app.public.join(&crate::oauth::error_code::path(&wire.error, None));
+    parameters.push(("error_uri", explained.as_str()));
     parameters.push(("iss", app.public.issuer()));
     redirect.with(&parameters)
 }

@@ -69,6 +69,23 @@ impl Caller {
         }
     }
 
+    /// The question whether they may do this, to this.
+    pub fn question<'a>(
+        &'a self,
+        ask: &Ask,
+        action: &'static str,
+        resource: AdminResource<'a>,
+    ) -> AdminQuestion<'a> {
+        AdminQuestion {
+            actor: self.actor(),
+            token: self.scopes.as_deref(),
+            action,
+            resource,
+            now_ms: ask.now_ms,
+            ip: ask.ip,
+        }
+    }
+
     fn actor(&self) -> Actor<'_> {
         match &self.who {
             Who::User(user) => Actor::User(user),
@@ -136,14 +153,7 @@ pub fn permitted(
     action: &'static str,
     resource: AdminResource<'_>,
 ) -> Result<Permit<Administer>, Stop> {
-    let question = AdminQuestion {
-        actor: caller.actor(),
-        token: caller.scopes.as_deref(),
-        action,
-        resource,
-        now_ms: ask.now_ms,
-        ip: ask.ip,
-    };
+    let question = caller.question(ask, action, resource);
     let started = std::time::Instant::now();
     let result = snapshot.administer(&question);
     let decision = match &result {

@@ -13,6 +13,7 @@ pub mod authorize;
 pub mod caller;
 pub mod clients;
 pub mod consent;
+pub mod explain;
 pub mod forward_auth;
 pub mod global_settings;
 pub mod grant;

@@ -34,7 +34,7 @@ pub const ALIAS: &str = "/strapi-plugin-oauth2";
 const LINES: &str = "grantwood::request";
 
 /// Paths, and all below them, whose errors are envelopes.
-pub const MANAGEMENT: [&str; 12] = [
+pub const MANAGEMENT: [&str; 13] = [
     "/oauth2/clients",
     "/oauth2/clients-rotate",
     "/oauth2/clients-keypair",
@@ -45,6 +45,7 @@ pub const MANAGEMENT: [&str; 12] = [
     "/oauth2/policies",
     "/oauth2/keys",
     "/oauth2/audit",
+    "/oauth2/decisions",
     "/oauth2/consents",
     "/auth/local",
 ];
@@ -130,13 +131,16 @@ pub struct Guard<E> {
     inner: E,
     settings: GuardSettings,
     hosts: Hosts,
+    /// For `error_uri`.
+    issuer: String,
 }
 
 impl<E: Endpoint> Guard<E> {
     /// Puts the guard before all routes.
     pub fn new(inner: E, settings: GuardSettings) -> Self {
         let hosts = Hosts::new(&settings.public_url, &settings.hosts);
-        Self { inner, settings, hosts }
+        let issuer = settings.public_url.as_str().trim_end_matches('/').to_owned();
+        Self { inner, settings, hosts, issuer }
     }
 
     /// Checks the head of a request and makes it what endpoints see.
@@ -305,7 +309,12 @@ impl<E> Guard<E> {
                 .strip_prefix(ALIAS)
                 .map_or_else(|| seen.path.clone(), |rest| format!("{MOUNT}{rest}"));
             let management = self.settings.management.iter().any(|prefix| below(&path, prefix));
-            Problem::from_error(&error).respond(Asked { management })
+            let request_id = Some(&*seen.id);
+            Problem::from_error(&error).respond(Asked {
+                management,
+                issuer: Some(self.issuer.as_str()),
+                request_id,
+            })
         };
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             let allow = self.settings.methods.allow(template.as_ref().map(|pattern| &*pattern.0));

@@ -12,6 +12,7 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::oauth::error_code;
 use crate::oauth::reject::{Fault, Reject, Stop, Wire};
 
 /// How a problem is told to the caller.
@@ -44,9 +45,13 @@ enum Cause {
 
 /// What the renderer must know of the request.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Asked {
+pub struct Asked<'a> {
     /// The path belongs to the management API.
     pub management: bool,
+    /// The server's own address, for `error_uri`; none = no such member.
+    pub issuer: Option<&'a str>,
+    /// The request's id, for `error_uri`.
+    pub request_id: Option<&'a str>,
 }
 
 impl Problem {
@@ -143,7 +148,7 @@ impl Problem {
     }
 
     /// The answer. A fault is logged here, with the request's id from the span around it.
-    pub fn respond(&self, asked: Asked) -> Response {
+    pub fn respond(&self, asked: Asked<'_>) -> Response {
         if let Some(fault) = self.fault() {
             tracing::error!(event = "fault", fault = %fault, "a request failed through our fault");
         }
@@ -154,7 +159,7 @@ impl Problem {
             Dialect::ByPath => asked.management,
             Dialect::OAuth | Dialect::Bearer(_) => false,
         };
-        let body = if envelope { self.envelope_body(&wire) } else { oauth_body(&wire) };
+        let body = if envelope { self.envelope_body(&wire) } else { oauth_body(&wire, asked) };
         let mut response = Response::builder()
             .status(status)
             .content_type("application/json")
@@ -229,8 +234,13 @@ impl Problem {
     }
 }
 
-fn oauth_body(wire: &Wire) -> Value {
-    json!({ "error": wire.error, "error_description": wire.description })
+/// The page behind `error_uri` explains the code and repeats the request's id; nothing of a policy is in either.
+fn oauth_body(wire: &Wire, asked: Asked<'_>) -> Value {
+    let mut body = json!({ "error": wire.error, "error_description": wire.description });
+    if let Some(issuer) = asked.issuer {
+        body["error_uri"] = json!(format!("{issuer}{}", error_code::path(&wire.error, asked.request_id)));
+    }
+    body
 }
 
 /// The names that the plugin's users know.

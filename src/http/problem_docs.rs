@@ -15,6 +15,9 @@ pub struct OAuthErrorBody {
     pub error: String,
     /// What was wrong, for a person.
     pub error_description: String,
+    /// A page that explains the code to whoever writes the client.
+    #[oai(skip_serializing_if_is_none)]
+    pub error_uri: Option<String>,
 }
 
 impl Example for OAuthErrorBody {
@@ -22,6 +25,7 @@ impl Example for OAuthErrorBody {
         Self {
             error: "invalid_grant".to_owned(),
             error_description: "the authorization code has expired".to_owned(),
+            error_uri: Some("https://auth.example.com/docs/errors#invalid_grant".to_owned()),
         }
     }
 }

@@ -18,7 +18,9 @@ use super::clients::ClientsApi;
 use super::consent::ConsentApi;
 use super::consent_page::{consent, consent_page};
 use super::cors::cors;
+use super::decisions::DecisionsApi;
 use super::docs;
+use super::errors_page::errors_page;
 use super::forward_auth::{self, ForwardAuth};
 use super::guard::{Guard, GuardSettings, MANAGEMENT};
 use super::login::{login, login_page, logout};
@@ -90,6 +92,7 @@ type Api = (
     ScopesApi,
     PolicyReloadsApi,
     AdminApi,
+    DecisionsApi,
     ServerApi,
 );
 
@@ -105,6 +108,7 @@ fn service(app: Option<Arc<App>>) -> OpenApiService<Api, ()> {
         ScopesApi { app: app.clone() },
         PolicyReloadsApi { app: app.clone() },
         AdminApi { app: app.clone() },
+        DecisionsApi { app: app.clone() },
         ServerApi { app },
     );
     OpenApiService::new(api, "Grantwood", env!("CARGO_PKG_VERSION"))
@@ -195,6 +199,7 @@ pub fn routes(
         .at("/login", get(login_page).post(login))
         .at("/logout", post(logout))
         .at("/consent", get(consent_page).post(consent))
+        .at("/docs/errors", get(errors_page))
         .at("/healthz", get(healthz))
         .at("/readyz", get(readyz))
         .at("/metrics", get(metrics));
@@ -220,6 +225,7 @@ pub fn routes(
         .at("/login", &[Method::GET, Method::POST])
         .at("/logout", &[Method::POST])
         .at("/consent", &[Method::GET, Method::POST])
+        .at("/docs/errors", &[Method::GET])
         .at("/healthz", &[Method::GET])
         .at("/readyz", &[Method::GET])
         .at("/metrics", &[Method::GET]);

@@ -5,6 +5,7 @@
 
 pub mod assertion;
 pub mod client;
+pub mod error_code;
 pub mod grant;
 pub mod host;
 pub mod jwk;

@@ -115,6 +115,30 @@ pub struct ErrorPage {
     pub request_id: String,
 }
 
+/// The page that explains error codes.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorCodesPage {
+    /// The codes, by the alphabet.
+    pub codes: Vec<ErrorCodeLine>,
+    /// The id of the request whose error led here.
+    pub request_id: Option<String>,
+}
+
+/// One error code.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ErrorCodeLine {
+    /// As it stands in `error`.
+    pub code: &'static str,
+    /// What happened.
+    pub meaning: &'static str,
+    /// What to do about it.
+    pub remedy: &'static str,
+}
+
+impl View for ErrorCodesPage {
+    const TEMPLATE: &'static str = "errors.html";
+}
+
 impl View for LoginPage {
     const TEMPLATE: &'static str = "login.html";
 }

@@ -44,6 +44,42 @@ pub struct Ask<'a> {
     pub permit: Option<String>,
 }
 
+/// The same, kept: for questions that are put once, and for explanations.
+pub struct Case {
+    /// Which slice.
+    pub key: Key,
+    /// Who.
+    pub principal: EntityUid,
+    /// Does what.
+    pub action: EntityUid,
+    /// To what.
+    pub resource: EntityUid,
+    /// In which circumstances.
+    pub context: Context,
+    /// The entities that the question names.
+    pub entities: Entities,
+    /// The forbid that applies by lookup.
+    pub forbid: Option<&'static str>,
+    /// The permit that applies by lookup.
+    pub permit: Option<String>,
+}
+
+impl Case {
+    /// What is asked.
+    pub fn ask(&self) -> Ask<'_> {
+        Ask {
+            key: self.key.clone(),
+            principal: &self.principal,
+            action: &self.action,
+            resource: &self.resource,
+            context: &self.context,
+            entities: &self.entities,
+            forbid: self.forbid,
+            permit: self.permit.clone(),
+        }
+    }
+}
+
 impl Decider {
     /// Puts the parts together.
     pub fn new(

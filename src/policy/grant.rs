@@ -2,7 +2,7 @@
 
 use cedar_policy::{Context, Entities, EntityUid};
 
-use super::decide::Ask;
+use super::decide::{Ask, Case};
 use super::facts::{self, TokenPairs};
 use super::names::ScopeNames;
 use super::permit::{IssueCode, IssueToken, Permit};
@@ -335,6 +335,56 @@ impl Snapshot {
             forbid,
             permit,
         })
+    }
+
+    /// The questions of a grant in Cedar's words: the client's, and for a user that of the roles. None = the
+    /// catalog does not know the scope.
+    pub(super) fn grant_cases(
+        &self,
+        question: &GrantQuestion<'_>,
+        scope: Option<&Scope>,
+    ) -> Result<Vec<Case>, String> {
+        let names = &self.decider().names;
+        let action = names.grant(question.grant).ok_or("unknown grant")?;
+        let prepared = self.prepare(question, scope.map(std::slice::from_ref).unwrap_or_default())?;
+        let case = |resource: &EntityUid, kind| Case {
+            key: Key {
+                principal: Type::Client,
+                named: prepared.client_numbers.clone(),
+                action: action.number,
+                resource: kind,
+            },
+            principal: prepared.client.clone(),
+            action: action.uid.clone(),
+            resource: resource.clone(),
+            context: prepared.context.clone(),
+            entities: prepared.entities.clone(),
+            forbid: None,
+            permit: None,
+        };
+        let Some(scope) = scope else { return Ok(vec![case(&names.server, Type::Server)]) };
+        let Some(known) = names.known(scope) else { return Ok(Vec::new()) };
+        let mut cases = vec![Case {
+            forbid: (!self.in_ceiling(scope)).then_some("global.ceiling"),
+            permit: question.client.lists(scope).then(|| format!("client.{}", question.client.id)),
+            ..case(&known.uid, Type::Scope)
+        }];
+        cases.extend(prepared.user.map(|user| Case {
+            key: Key {
+                principal: Type::User,
+                named: user.numbers,
+                action: known.action.number,
+                resource: known.resource_type,
+            },
+            principal: user.uid,
+            action: known.action.uid.clone(),
+            resource: known.resource.clone(),
+            context: user.context,
+            entities: prepared.entities.clone(),
+            forbid: None,
+            permit: None,
+        }));
+        Ok(cases)
     }
 
     fn refused_start(&self, question: &GrantQuestion<'_>, decision: Decision) -> Stop {

@@ -1,5 +1,7 @@
 //! The questions that are put to Cedar, and the answer.
 
+mod owned;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,8 @@ use crate::oauth::grant::GrantType;
 use crate::oauth::pkce;
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
+
+pub use owned::{Owned, OwnedActor, OwnedAdmin, OwnedGrant, OwnedSignIn, OwnedUse};
 
 /// May this client have these scopes, for this user, by this grant?
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@
 //! operator declared harmless. A path keeps its short segments only; a query has no place at all (attack row W4).
 
 mod packed;
+mod question;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
 
 pub use packed::Packed;
+pub use question::Missing;
 
 /// Longest segment of a path that is kept, in bytes: an id fits, a token does not.
 const MAX_SEGMENT: usize = 48;
@@ -155,6 +157,9 @@ pub struct HttpRecord {
     pub method: String,
     /// Without query; a segment too long to be an id is `~`.
     pub path: String,
+    /// Parameters of the route's path that are short enough to be ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub params: Vec<(String, String)>,
     /// Headers that the operator declared harmless.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
@@ -278,18 +283,30 @@ impl Record {
     }
 }
 
+/// A moment as records have it: `2026-11-24T00:04:11.000Z`.
+pub fn moment(at_ms: i64) -> String {
+    datetime(at_ms)
+}
+
 /// What every question has.
-struct Head<'a> {
-    kind: Kind,
-    principal: String,
-    action: &'a str,
-    resource: String,
-    now_ms: i64,
-    ip: IpAddr,
+pub(super) struct Head<'a> {
+    /// What is asked.
+    pub kind: Kind,
+    /// Who.
+    pub principal: String,
+    /// Does what.
+    pub action: &'a str,
+    /// To what.
+    pub resource: String,
+    /// When.
+    pub now_ms: i64,
+    /// From where.
+    pub ip: IpAddr,
 }
 
 impl<'a> Head<'a> {
-    fn of(asked: &'a Asked<'_>) -> Self {
+    /// Reads it out of a question.
+    pub fn of(asked: &'a Asked<'_>) -> Self {
         let named = |kind: &str, id: &str| format!("{kind}::{}", super::compile::quoted(id));
         let server = || named("Server", "self");
         match asked {
@@ -356,7 +373,13 @@ impl HttpRecord {
         let kept = http.headers.iter().filter(|(name, value)| {
             headers.contains(name) && value.len() <= MAX_HEADER && !value.chars().any(char::is_control)
         });
-        Self { method: http.method.clone(), path: short_path(&http.path), headers: kept.cloned().collect() }
+        let params = http.params.iter().filter(|(_, value)| value.len() <= MAX_SEGMENT);
+        Self {
+            method: http.method.clone(),
+            path: short_path(&http.path),
+            params: params.cloned().collect(),
+            headers: kept.cloned().collect(),
+        }
     }
 }
 

@@ -175,20 +175,60 @@ impl Index {
         Some(set)
     }
 
-    fn matches(&self, entry: &Entry, key: &Key) -> bool {
-        let is = |wanted: &EntityTypeName, kind: Type| self.types.get(&kind) == Some(wanted);
-        let principal = match &entry.principal {
-            Principal::Any => true,
-            Principal::Is(kind) => is(kind, key.principal),
-            Principal::Named(kind, number) => {
-                kind.as_ref().is_none_or(|kind| is(kind, key.principal)) && key.named.contains(number)
-            }
+    /// The policies that can matter to some principal of this type: more than the slice, for explanations.
+    pub fn possible<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a Policy> {
+        self.entries.iter().filter(|entry| self.matches_but_for_names(entry, key)).map(|entry| &entry.policy)
+    }
+
+    /// The permits for a principal and a resource of these types, with how many of name and action do not fit.
+    pub fn permits<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = (usize, &'a Policy)> {
+        let fits = |entry: &&Entry| {
+            entry.policy.effect() == cedar_policy::Effect::Permit
+                && self.principal_type_fits(entry, key)
+                && self.resource_fits(entry, key)
         };
-        let action = entry.actions.as_ref().is_none_or(|actions| {
+        self.entries.iter().filter(fits).map(|entry| {
+            let off = usize::from(!name_fits(entry, key)) + usize::from(!self.action_fits(entry, key));
+            (off, &entry.policy)
+        })
+    }
+
+    fn matches_but_for_names(&self, entry: &Entry, key: &Key) -> bool {
+        self.principal_type_fits(entry, key) && self.action_fits(entry, key) && self.resource_fits(entry, key)
+    }
+
+    fn is(&self, wanted: &EntityTypeName, kind: Type) -> bool {
+        self.types.get(&kind) == Some(wanted)
+    }
+
+    fn principal_type_fits(&self, entry: &Entry, key: &Key) -> bool {
+        match &entry.principal {
+            Principal::Any => true,
+            Principal::Is(kind) => self.is(kind, key.principal),
+            Principal::Named(kind, _) => kind.as_ref().is_none_or(|kind| self.is(kind, key.principal)),
+        }
+    }
+
+    fn action_fits(&self, entry: &Entry, key: &Key) -> bool {
+        entry.actions.as_ref().is_none_or(|actions| {
             self.actions
                 .get(key.action as usize)
                 .is_some_and(|mine| mine.iter().any(|uid| actions.contains(uid)))
-        });
-        principal && action && entry.resource.as_ref().is_none_or(|kind| is(kind, key.resource))
+        })
+    }
+
+    fn resource_fits(&self, entry: &Entry, key: &Key) -> bool {
+        entry.resource.as_ref().is_none_or(|kind| self.is(kind, key.resource))
+    }
+
+    fn matches(&self, entry: &Entry, key: &Key) -> bool {
+        name_fits(entry, key) && self.matches_but_for_names(entry, key)
+    }
+}
+
+fn name_fits(entry: &Entry, key: &Key) -> bool {
+    match &entry.principal {
+        Principal::Named(_, number) => key.named.contains(number),
+        Principal::Any | Principal::Is(_) => true,
     }
 }

@@ -202,6 +202,24 @@ impl Snapshot {
         }
     }
 
+    /// File and line of a policy, by its id; none = there is no such policy now, or it is a database client's.
+    pub fn policy_source(&self, id: &str) -> Option<String> {
+        if let Some(info) = self.policies.iter().find(|info| info.id == id) {
+            return Some(info.source.clone());
+        }
+        let name = id.strip_prefix("client.")?;
+        let name = ClientId::parse(name.strip_suffix(".use").unwrap_or(name))?;
+        self.clients.get(&name).map(|loaded| loaded.source.clone())
+    }
+
+    /// Where a client's scopes stand, and whether that is a file of the folder.
+    pub(super) fn client_place(&self, client: &Client) -> (String, bool) {
+        match self.clients.get(&client.id) {
+            Some(loaded) => (loaded.source.clone(), true),
+            None => (format!("database/clients/{}", client.id), false),
+        }
+    }
+
     /// How many policies there are.
     pub fn policy_count(&self) -> usize {
         let clients = self.clients.values().filter(|loaded| !loaded.client.scopes.is_empty()).count();

@@ -1,6 +1,6 @@
 //! Use questions, administration and signing in: what may be done now.
 
-use super::decide::Ask;
+use super::decide::Case;
 use super::facts::{self, TokenPairs};
 use super::names::uid;
 use super::permit::{Administer, Permit, SignIn, Tell};
@@ -80,9 +80,25 @@ impl Snapshot {
     }
 
     fn usage(&self, question: &UseQuestion<'_>) -> Result<(Decision, bool), String> {
+        Ok(match self.use_case(question)? {
+            None => (Decision::default(), false),
+            Some((case, steady)) => (self.decider().ask(case.ask()), steady),
+        })
+    }
+
+    fn administration(&self, question: &AdminQuestion<'_>) -> Result<Decision, String> {
+        Ok(self.decider().ask(self.admin_case(question)?.ask()))
+    }
+
+    fn signing_in(&self, user: &User, ip: std::net::IpAddr, now_ms: i64) -> Result<Decision, String> {
+        Ok(self.decider().ask(self.sign_in_case(user, ip, now_ms)?.ask()))
+    }
+
+    /// The question in Cedar's words, and whether its slice is steady; none = the catalog does not know the action.
+    pub(super) fn use_case(&self, question: &UseQuestion<'_>) -> Result<Option<(Case, bool)>, String> {
         let decider = self.decider();
         let names = &decider.names;
-        let Some(known) = names.known(question.action) else { return Ok((Decision::default(), false)) };
+        let Some(known) = names.known(question.action) else { return Ok(None) };
         let client = self.client_entity(question.client, question.active)?;
         let client_uid = client.uid();
         let mut entities = known.action.entities.clone();
@@ -110,22 +126,22 @@ impl Snapshot {
             grant: Some(question.token.grant),
             age_s: Some(question.token.age_s),
         };
-        let context = facts::use_context(names, question.now_ms, question.ip, token, http)?;
         let own = question.user.is_none() && question.client.lists(question.action);
-        let decision = decider.ask(Ask {
+        let case = Case {
             key,
-            principal: &principal,
-            action: &known.action.uid,
-            resource: &known.resource,
-            context: &context,
-            entities: &decider.entities(entities)?,
+            principal,
+            action: known.action.uid.clone(),
+            resource: known.resource.clone(),
+            context: facts::use_context(names, question.now_ms, question.ip, token, http)?,
+            entities: decider.entities(entities)?,
             forbid: None,
             permit: own.then(|| format!("client.{}.use", question.client.id)),
-        });
-        Ok((decision, steady))
+        };
+        Ok(Some((case, steady)))
     }
 
-    fn administration(&self, question: &AdminQuestion<'_>) -> Result<Decision, String> {
+    /// The question in Cedar's words.
+    pub(super) fn admin_case(&self, question: &AdminQuestion<'_>) -> Result<Case, String> {
         let decider = self.decider();
         let names = &decider.names;
         let scope = Scope::parse(question.action).map_err(|error| error.to_string())?;
@@ -166,41 +182,45 @@ impl Snapshot {
             }
         };
         let token = TokenPairs { client: None, scopes: question.token, grant: None, age_s: None };
-        let context = facts::use_context(names, question.now_ms, question.ip, token, None)?;
-        Ok(decider.ask(Ask {
+        Ok(Case {
             key: Key { principal: kind, named, action: known.action.number, resource: resource_type },
-            principal: &principal,
-            action: &known.action.uid,
-            resource: &resource,
-            context: &context,
-            entities: &decider.entities(entities)?,
+            principal,
+            action: known.action.uid.clone(),
+            resource,
+            context: facts::use_context(names, question.now_ms, question.ip, token, None)?,
+            entities: decider.entities(entities)?,
             forbid: None,
             permit,
-        }))
+        })
     }
 
-    fn signing_in(&self, user: &User, ip: std::net::IpAddr, now_ms: i64) -> Result<Decision, String> {
+    /// The question in Cedar's words.
+    pub(super) fn sign_in_case(
+        &self,
+        user: &User,
+        ip: std::net::IpAddr,
+        now_ms: i64,
+    ) -> Result<Case, String> {
         let decider = self.decider();
         let names = &decider.names;
         let mut entities = names.sign_in.entities.clone();
         let entity = facts::user(names, user)?;
         let principal = entity.uid();
         entities.push(entity);
-        let context = facts::record(facts::moment(now_ms, ip))?;
-        Ok(decider.ask(Ask {
+        Ok(Case {
             key: Key {
                 principal: Type::User,
                 named: self.user_numbers(&principal, user),
                 action: names.sign_in.number,
                 resource: Type::Server,
             },
-            principal: &principal,
-            action: &names.sign_in.uid,
-            resource: &names.server,
-            context: &context,
-            entities: &decider.entities(entities)?,
+            principal,
+            action: names.sign_in.uid.clone(),
+            resource: names.server.clone(),
+            context: facts::record(facts::moment(now_ms, ip))?,
+            entities: decider.entities(entities)?,
             forbid: None,
             permit: None,
-        }))
+        })
     }
 }

@@ -4,6 +4,7 @@
 //! what counts is what a second of the server's own processor time carries. Every measurement is one function of
 //! `measure`; `report` holds them against the targets. `--quick` takes a tenth of the load.
 
+mod decisions;
 mod floor;
 mod forward_auth;
 mod limits;
@@ -20,7 +21,7 @@ use report::Report;
 /// Every measurement by the name that the command line takes.
 type Measurement = fn(&setup::Bench, &mut Report);
 
-const ALL: [(&str, Measurement); 13] = [
+const ALL: [(&str, Measurement); 14] = [
     ("floor", measure::floor),
     ("limits", measure::limits),
     ("tokens", measure::tokens),
@@ -34,6 +35,7 @@ const ALL: [(&str, Measurement); 13] = [
     ("forward-auth-clients", forward_auth::by_clients),
     ("forward-auth-routes", forward_auth::by_routes),
     ("nginx", forward_auth::nginx),
+    ("decisions", decisions::cost),
 ];
 
 fn main() {

@@ -73,6 +73,11 @@ impl Site {
 
     /// Starts the server; again on the same database after an earlier process was let go of.
     pub fn start(&self) -> Process {
+        self.start_with(&[])
+    }
+
+    /// The same with further environment variables.
+    pub fn start_with(&self, environment: &[(&str, &str)]) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_grantwood"));
         command
             .arg("serve")
@@ -82,7 +87,8 @@ impl Site {
             .env("GRANTWOOD_DATABASE__URL", format!("sqlite:{}", self.database().display()))
             .env("GRANTWOOD_POLICIES__PATH", self.policies())
             .env("GRANTWOOD_ADMIN_PASSWORD_FILE", self.folder.path().join("password"))
-            .env("GRANTWOOD_TOKENS__ALG", self.alg);
+            .env("GRANTWOOD_TOKENS__ALG", self.alg)
+            .envs(environment.iter().copied());
         if self.alg == "RS256" {
             command.env("GRANTWOOD_KEYS__SIGNING_KEY_FILE", self.folder.path().join("key.pem"));
         }

@@ -129,6 +129,7 @@ fn is_management(path: &str) -> bool {
         "/policies",
         "/roles",
         "/audit",
+        "/decisions",
     ]
     .iter()
     .any(|part| {

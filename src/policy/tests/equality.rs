@@ -20,20 +20,20 @@ use crate::policy::{
 };
 
 /// A small generator of numbers: the same ones in every run.
-struct Dice(u64);
+pub(super) struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % sides
     }
-    fn one<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+    pub fn one<'a, T>(&mut self, list: &'a [T]) -> &'a T {
         &list[self.roll(list.len())]
     }
-    fn some<T: Clone>(&mut self, list: &[T]) -> Vec<T> {
+    pub fn some<T: Clone>(&mut self, list: &[T]) -> Vec<T> {
         list.iter().filter(|_| self.roll(3) == 0).cloned().collect()
     }
-    fn often(&mut self) -> bool {
+    pub fn often(&mut self) -> bool {
         self.roll(4) > 0
     }
 }
@@ -53,11 +53,11 @@ const RULES: &str = r#"
 @id("sign-in.forbid") forbid (principal in Role::"r1", action == Action::"user:sign_in", resource);
 "#;
 
-struct World {
-    engine: crate::policy::Engine,
-    clients: Vec<Client>,
-    users: Vec<User>,
-    scopes: Vec<Scope>,
+pub(super) struct World {
+    pub engine: crate::policy::Engine,
+    pub clients: Vec<Client>,
+    pub users: Vec<User>,
+    pub scopes: Vec<Scope>,
     _dir: tempfile::TempDir,
 }
 
@@ -77,7 +77,7 @@ fn document(dice: &mut Dice, scopes: &[Scope]) -> ClientDocument {
     doc
 }
 
-fn world(dice: &mut Dice) -> World {
+pub(super) fn world(dice: &mut Dice) -> World {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
     for folder in ["catalog", "clients", "roles", "rules"] {
@@ -199,7 +199,7 @@ fn same(engine: &Decision, cedar: &Decision, what: &str) {
     assert_eq!(parts(engine), parts(cedar), "{what}");
 }
 
-fn random_facts(dice: &mut Dice, scopes: &[Scope]) -> GrantFacts {
+pub(super) fn random_facts(dice: &mut Dice, scopes: &[Scope]) -> GrantFacts {
     let ip = *dice.one(&["127.0.0.1", "127.0.0.2", "10.1.2.3", "198.51.100.1", "2001:db8::1"]);
     let mut facts = GrantFacts::new(1_767_614_400_000, ip.parse().unwrap(), *dice.one(&[300, 900]));
     facts.pkce = *dice.one(&[None, Some(Method::S256), Some(Method::S256), Some(Method::Plain)]);

@@ -10,6 +10,7 @@ use crate::policy::{Engine, LoadFailed, Options, Snapshot};
 mod cost;
 mod decisions;
 mod equality;
+mod explain;
 pub mod mistakes;
 mod reloads;
 mod shipped;
