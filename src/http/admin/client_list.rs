@@ -65,7 +65,6 @@ fn columns(links: &Links, sort: ClientSort) -> Vec<Column> {
         column("Name", "name", ClientColumn::Name),
         column("Client ID", "clientId", ClientColumn::ClientId),
         column("Type", "clientType", ClientColumn::Kind),
-        Column::plain("Created by"),
         Column::plain("Owner"),
         Column { numeric: true, ..Column::plain("Scopes") },
         column("Status", "active", ClientColumn::Active),
