@@ -8,6 +8,7 @@ mod init;
 mod keys;
 mod output;
 mod plan;
+mod plan_server;
 mod policy;
 mod prove;
 mod replay;

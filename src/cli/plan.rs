@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{Failure, Settings, block_on};
+use super::{Failure, Settings, block_on, plan_server};
 use crate::app::clock::Clock;
 use crate::app::start::policy_options;
 use crate::config::Config;
@@ -25,6 +25,13 @@ pub struct PlanArgs {
     /// written to its rows. With no value: the database of the settings.
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
     database: Option<String>,
+    /// Count the live tokens of this running server instead, from its list of tokens: what clients lose. Needs an
+    /// administrator's token.
+    #[arg(long, value_name = "URL", conflicts_with = "database")]
+    server: Option<String>,
+    /// A file with the token for --server; absent = the environment's GRANTWOOD_TOKEN.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    token_file: Option<std::path::PathBuf>,
     /// End with exit code 5 if anybody may gain something, or if anything changes.
     #[arg(long, value_name = "WHAT")]
     fail_on: Option<FailOn>,
@@ -58,6 +65,15 @@ pub fn plan(settings: &Settings, args: &PlanArgs) -> Result<(), Failure> {
     if let Some(url) = &args.database {
         let url = if url.is_empty() { database_url(&config) } else { url.clone() };
         found.live = Some(block_on(live(url, &old, &new))?);
+    }
+    if let Some(server) = &args.server {
+        let token = match &args.token_file {
+            Some(path) => std::fs::read_to_string(path)?,
+            None => std::env::var("GRANTWOOD_TOKEN").map_err(|_| {
+                Failure::Usage("--server needs a token; name its file with --token-file".to_owned())
+            })?,
+        };
+        found.live = Some(block_on(plan_server::live(server, token.trim(), &found))?);
     }
     match args.format {
         Format::Text => print!("{}", plan::text(&found)),

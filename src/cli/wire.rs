@@ -39,6 +39,19 @@ pub async fn get(url: &str) -> Result<Answer, Failure> {
     send(Method::GET, url, String::new()).await
 }
 
+/// Sends a GET with a bearer token.
+///
+/// # Errors
+/// As [`get`].
+pub async fn get_as(url: &str, token: &str) -> Result<Answer, Failure> {
+    let request =
+        Request::builder().method(Method::GET).header(header::AUTHORIZATION, format!("Bearer {token}"));
+    tokio::time::timeout(Duration::from_secs(30), exchange(request, url, String::new()))
+        .await
+        .map_err(|_| Failure::Fault(format!("{url} does not answer")))?
+        .map_err(|why| Failure::Fault(format!("{url}: {why}")))
+}
+
 /// Posts a form.
 ///
 /// # Errors

@@ -128,6 +128,7 @@ fn a_change_from_the_mistake_to_the_merge() {
         let token = server.present(&client().assertion(server).sign()).access_token();
         review(&repository);
         assert_eq!(commit_of(server), before, "what is not merged is not in force");
+        touched(&repository, server);
 
         repository.git(&["checkout", "-q", "main"]);
         repository.git(&["merge", "-q", "--no-ff", "-m", "Merge: the report only lists forms", "tidy-up"]);
@@ -152,6 +153,20 @@ fn a_change_from_the_mistake_to_the_merge() {
         );
         history(server, &before, &merged);
     });
+}
+
+/// The token that is out is counted, from the database and from the running server.
+fn touched(repository: &Repository, server: &Server) {
+    let counted = ["Live tokens", "1 asked, 1 lose scopes (0 all of them)", scope::FIND_ONE];
+    repository.grantwood(&["plan", "main..tidy-up", "--database", server.database()]).ends(0).says(&counted);
+    let file = server.folder().join("token");
+    std::fs::write(&file, server.admin().jwt(server)).expect("written");
+    let (url, file) = (server.url(""), file.display().to_string());
+    let arguments = ["plan", "main..tidy-up", "--server", &url, "--token-file", &file];
+    repository.grantwood(&arguments).ends(0).says(&counted);
+    std::fs::write(&file, "nonsense").expect("written");
+    repository.grantwood(&arguments).ends(2).says(&["401"]);
+    repository.grantwood(&["plan", "main..tidy-up", "--database", "sqlite:/absent/x.db"]).ends(2);
 }
 
 /// The history has both commits, the difference, and the lines.

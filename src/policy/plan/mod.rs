@@ -240,6 +240,9 @@ pub struct Live {
     pub user_count: usize,
     /// Lost scopes: client, scope, number of tokens.
     pub scopes: Vec<(String, String, usize)>,
+    /// What was not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
 }
 
 impl Plan {

@@ -179,6 +179,9 @@ fn live_summary(live: &super::Live) -> String {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let _ = write!(text, "; {} users: {}{more}", live.user_count, some.join(", "));
     }
+    if let Some(note) = live.note {
+        let _ = write!(text, " ({note})");
+    }
     text
 }
 
