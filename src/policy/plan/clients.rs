@@ -103,7 +103,7 @@ pub(super) fn rows<'a>(
                 [&pair.old, &pair.new].into_iter().flatten().flat_map(|a| a.client.scopes.to_vec()).collect()
             }
         };
-        if all && !(same && !reached) {
+        if all && (!same || reached) {
             candidates.extend(a.snapshot.catalog().actions().map(|action| action.scope.clone()));
             candidates.extend(b.snapshot.catalog().actions().map(|action| action.scope.clone()));
         }

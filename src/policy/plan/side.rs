@@ -72,7 +72,7 @@ pub(super) struct Asked<'c> {
     /// By view: what it sees of the client.
     seen: Vec<u32>,
     /// By grant: the views that can matter whatever the scope, and those that look at it.
-    by_grant: BTreeMap<GrantType, (Vec<(usize, u32)>, Vec<usize>)>,
+    by_grant: BTreeMap<GrantType, (Answers, Vec<usize>)>,
 }
 
 /// What a set says to a question while the circumstances are open.
@@ -198,7 +198,7 @@ impl<'a> Side<'a> {
 
     /// What may be had beyond the client's own list: whether a rule permits scopes to it.
     pub fn permitted_by_rules(&self, asked: &Asked<'_>) -> bool {
-        let permits = |(fixed, open): &(Vec<(usize, u32)>, Vec<usize>)| {
+        let permits = |(fixed, open): &(Answers, Vec<usize>)| {
             let of_rule = |index: usize| !self.views[index].forbids && !self.views[index].only_start();
             fixed.iter().any(|(index, _)| of_rule(*index)) || open.iter().any(|index| of_rule(*index))
         };

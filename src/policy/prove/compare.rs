@@ -1,6 +1,6 @@
 //! *The new set permits nothing that the old one did not.*
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use cedar_policy::{Policy, PolicyId, PolicySet, PrincipalConstraint, Schema};
@@ -115,10 +115,11 @@ impl Comparison<'_, '_> {
             self.question(&new, &old, &Asked::default(), schema, prover, proof).await;
             return;
         }
+        let (old, new) = ((&old_forbids[..], &old_permits[..]), (&new_forbids[..], &new_permits[..]));
+        if (forbids_differ || permits_differ) && self.declared(old, new, schema, prover, proof).await {
+            return;
+        }
         if forbids_differ {
-            if self.declared(&old_forbids, &new_forbids, schema, prover, proof).await {
-                return;
-            }
             let all = assume::parsed("anybody", &["permit (principal, action, resource);".to_owned()]);
             let all: Vec<Stated> =
                 all.into_iter().map(|policy| Stated::new(policy, "any document")).collect();
@@ -172,8 +173,8 @@ impl Comparison<'_, '_> {
     /// somebody can try. It proves nothing; whether it found something.
     async fn declared(
         &self,
-        old_forbids: &[Stated],
-        new_forbids: &[Stated],
+        (old_forbids, old_permits): (&[Stated], &[Stated]),
+        (new_forbids, new_permits): (&[Stated], &[Stated]),
         schema: &Schema,
         prover: &mut Prover,
         proof: &mut Proof,
@@ -185,19 +186,23 @@ impl Comparison<'_, '_> {
             }
             _ => true,
         };
-        let said: BTreeSet<&str> = new_forbids.iter().map(|one| one.says.as_str()).collect();
-        let gone: Vec<&Stated> = old_forbids.iter().filter(|one| !said.contains(one.says.as_str())).collect();
+        // What may let more pass: a forbid that is gone, a permit that is new.
+        let only = |a: &'_ [Stated], b: &'_ [Stated]| -> Vec<Stated> {
+            a.iter().filter(|one| !b.iter().any(|other| other.says == one.says)).cloned().collect()
+        };
+        let wider = joined(&only(old_forbids, new_forbids), &only(new_permits, old_permits));
         let both = self.after.loaded.snapshot.clients.values().filter_map(|new| {
             let old = self.before.loaded.snapshot.clients.get(&new.client.id)?;
-            gone.iter().any(|one| reached(one, &new.client)).then_some((old, new))
+            wider.iter().any(|one| reached(one, &new.client)).then_some((old, new))
         });
         let own = |client: &Client, source: &str| -> Vec<Stated> {
             permits(client, source).into_iter().filter(|one| self.environment.meets(&one.policy)).collect()
         };
-        let (mut old, mut new, mut clients) = (old_forbids.to_vec(), new_forbids.to_vec(), Vec::new());
+        let (mut old, mut new) = (joined(old_forbids, old_permits), joined(new_forbids, new_permits));
+        let mut clients = Vec::new();
         for (was, is) in both {
             let (a, b) = (own(&was.client, &was.source), own(&is.client, &is.source));
-            if !b.is_empty() && clients.len() < CHUNK {
+            if clients.len() < CHUNK {
                 clients.push(&*is.client);
                 old.extend(a);
                 new.extend(b);
@@ -294,7 +299,7 @@ fn data(old: &Loaded, new: &Loaded, proof: &mut Proof) {
         let scopes: Vec<&str> = row.scopes.iter().map(|scope| scope.as_str()).collect();
         let because: Vec<&str> = row.because.iter().map(|cause| cause.place.as_str()).collect();
         proof.unknown.push(format!(
-            "client {} gains {} by {} through its settings ({}); see `grantwood plan`",
+            "client {} gains {} by {} ({}); see `grantwood plan`",
             row.client,
             scopes.join(" "),
             row.grants.join(", "),

@@ -62,8 +62,14 @@ struct Said {
     reasons: Vec<String>,
 }
 
-/// Replays the solver's request; none if the whole sets do not answer as it says.
+/// Replays the solver's request; none if the whole sets do not answer as it says. A client of a database lists what
+/// it wants, or nothing: either will do.
 pub(super) fn replayed(env: &Env, replay: &Replay<'_>) -> Option<Example> {
+    let nothing = Replay { any_client: false, ..*replay };
+    one(env, replay).or_else(|| one(env, &nothing))
+}
+
+fn one(env: &Env, replay: &Replay<'_>) -> Option<Example> {
     let real = replay.with_declared_clients(env);
     let declared = real.is_some();
     let (request, entities) = real.or_else(|| {

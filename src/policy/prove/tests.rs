@@ -84,7 +84,7 @@ fn a_scope_of_a_client_is_a_counterexample_that_can_be_tried() {
     fs::create_dir_all(dir.path().join("tests")).unwrap();
     fs::write(dir.path().join("tests/found.yaml"), format!("tests:\n{test}")).unwrap();
     let failed = crate::policy::tests_run::run(&load(dir.path()).snapshot);
-    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert!(failed.iter().any(|one| one.file.ends_with("found.yaml")), "{failed:?}");
 }
 
 #[test]

@@ -142,10 +142,7 @@ fn one_object<'a>(answer: &'a [u8], id: &str) -> Option<(&'a [u8], &'a [u8])> {
 /// A folder's name in a commit: relative, and not outside.
 fn clean(subfolder: &str) -> Result<String, String> {
     let parts: Vec<&str> = subfolder.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-    if subfolder.starts_with('/')
-        || subfolder.chars().any(char::is_control)
-        || parts.iter().any(|part| *part == "..")
-    {
+    if subfolder.starts_with('/') || subfolder.chars().any(char::is_control) || parts.contains(&"..") {
         return Err(format!("{} is no folder of a commit", subfolder.escape_debug()));
     }
     Ok(parts.join("/"))

@@ -225,7 +225,8 @@ fn bundle(dir: &Path, name: &[u8], kind: tar::EntryType, size: u64, link: Option
 fn hostile_bundles() {
     let dir = tempfile::tempdir().unwrap();
     use tar::EntryType as Type;
-    let rows: [(&[u8], Type, u64, Option<&str>, &str); 7] = [
+    type Row = (&'static [u8], Type, u64, Option<&'static str>, &'static str);
+    let rows: [Row; 7] = [
         (b"../../etc/x.yaml", Type::Regular, 0, None, "leaves the policy folder"),
         (b"clients/../../x.yaml", Type::Regular, 0, None, "leaves the policy folder"),
         (b"/etc/passwd", Type::Regular, 0, None, "leaves the policy folder"),
