@@ -110,6 +110,7 @@ async fn clean(app: &App) {
             app.metrics.cleaned_up("assertions", cleaned.assertions as u64);
             app.metrics.cleaned_up("sessions", cleaned.sessions as u64);
             app.metrics.cleaned_up("authorizations", cleaned.authorizations as u64);
+            app.metrics.cleaned_up("setup_links", cleaned.setup_links as u64);
         }
         Err(fault) => tracing::warn!(%fault, "expired rows could not be removed"),
     }

@@ -14,6 +14,7 @@ pub mod live;
 pub mod passwords;
 pub mod policy_source;
 pub mod start;
+pub mod trusted;
 pub mod users;
 
 use std::net::IpAddr;
@@ -72,6 +73,8 @@ pub struct App {
     pub decisions: Decisions,
     /// Password hashing.
     pub passwords: Passwords,
+    /// Issuers of other applications whose users may decide about consent.
+    pub trusted: Vec<trusted::Trusted>,
     /// Failed client authentications per client and address.
     pub client_failures: FailureLimit<(String, IpAddr)>,
     /// Failed sign-ins per account and address.

@@ -76,6 +76,7 @@ pub async fn open(
     if ring.active(clock.now_ms()).is_none() {
         return Err(StartError::Fault(Fault::Keys("no signing key is active".to_owned())));
     }
+    let trusted = super::trusted::load(&config).map_err(|found| StartError::Config(ConfigError(found)))?;
     let window_ms = config.limits.window.0.saturating_mul(1_000);
     let metrics = Arc::new(Metrics::new());
     let app = Arc::new(App {
@@ -87,6 +88,7 @@ pub async fn open(
         clock,
         metrics,
         passwords: Passwords::new(&config.users).map_err(StartError::Fault)?,
+        trusted,
         client_failures: FailureLimit::new(config.limits.client_failures, window_ms),
         login_failures: FailureLimit::new(config.limits.login_failures, window_ms),
         address_failures: FailureLimit::new(config.limits.login_failures.saturating_mul(10), window_ms),

@@ -15,6 +15,7 @@ use crate::config::{Config, LogFormat, Origins};
 use crate::http::address::Networks;
 use crate::http::routes::{Draining, routes};
 use crate::http::server::{ServerSettings, serve as listen};
+use crate::pages::Pages;
 use crate::telemetry::{Style, init};
 
 /// How long `/readyz` says no before the listener closes.
@@ -38,6 +39,9 @@ fn start_log(config: &Config) -> Result<(), Failure> {
 
 async fn run(config: Config, origins: Origins) -> Result<(), Failure> {
     let address = config.listen_address()?;
+    // A mistake in a template is found before anything is opened.
+    Pages::open(config.pages.templates.as_deref())
+        .map_err(|why| Failure::Invalid(format!("pages.templates: {why}")))?;
     let (app, first) = open(config, origins, admin_password_file()).await?;
     let listener = TcpListener::bind(address)
         .await

@@ -6,10 +6,10 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::output::{self, Format};
-use super::{Failure, Settings, block_on, closed, local_ask, opened};
+use super::{Failure, Settings, block_on, closed, local_ask, opened, operator};
 use crate::app::App;
-use crate::flow::users::{self, NewUser};
-use crate::store::{Page, UserRow};
+use crate::flow::users::{self, Credential, NewUser};
+use crate::store::{Page, UserFilter, UserRow, UserSort};
 
 /// Subcommands of `user`.
 #[derive(Subcommand)]
@@ -28,6 +28,9 @@ pub enum UserCommand {
         /// Read the password from standard input.
         #[arg(long)]
         password_stdin: bool,
+        /// Make no password but a link, good for a day, by which the user sets one.
+        #[arg(long, conflicts_with = "password_stdin")]
+        setup_link: bool,
         /// How to print it.
         #[arg(long, default_value = "table")]
         format: Format,
@@ -66,6 +69,9 @@ pub enum UserCommand {
         /// Read the password from standard input; otherwise one is made and shown this once.
         #[arg(long)]
         password_stdin: bool,
+        /// Make no password but a link, good for a day, by which the user sets one.
+        #[arg(long, conflicts_with = "password_stdin")]
+        setup_link: bool,
     },
 }
 
@@ -80,41 +86,46 @@ pub fn user(settings: &Settings, command: UserCommand) -> Result<(), Failure> {
 }
 
 async fn carry_out(app: &App, command: UserCommand) -> Result<(), Failure> {
-    let ask = local_ask(app);
+    let (ask, who) = (local_ask(app), operator());
     match command {
-        UserCommand::Create { username, email, roles, password_stdin, format } => {
-            let password = read_password(password_stdin)?;
-            let (row, made) = users::create(app, NewUser { username, email, roles, password }).await?;
+        UserCommand::Create { username, email, roles, password_stdin, setup_link, format } => {
+            let credential = credential(password_stdin, setup_link)?;
+            let new = NewUser { username, email, roles, confirmed: true, credential };
+            let (row, shown) = users::create(app, &ask, &who, new).await?;
             output::item(
                 format,
                 &[
                     ("documentId", json!(row.id)),
                     ("username", json!(row.username)),
                     ("email", json!(row.email)),
-                    ("password", json!(made)),
+                    ("password", json!(shown.password)),
+                    ("setupUrl", json!(shown.setup_url)),
                 ],
             );
         }
         UserCommand::List { search, page, format } => {
-            let found = users::list(app, search, Page { page, size: 100 }).await?;
+            let filter = UserFilter { search, ..UserFilter::default() };
+            let page = Page { page, size: 100 };
+            let found = users::list(app, &ask, &who, filter, UserSort::default(), page).await?;
             let rows: Vec<Value> = found.rows.iter().map(shown).collect();
             output::rows(format, &["documentId", "username", "email", "roles", "blocked"], &rows);
         }
         UserCommand::Block { user } => {
-            let row = users::set_blocked(app, &ask, &user, true).await?;
+            let row = users::set_blocked(app, &ask, &who, &user, true).await?;
             eprintln!("grantwood: {} is blocked", row.username);
         }
         UserCommand::Unblock { user } => {
-            let row = users::set_blocked(app, &ask, &user, false).await?;
+            let row = users::set_blocked(app, &ask, &who, &user, false).await?;
             eprintln!("grantwood: {} may sign in again", row.username);
         }
         UserCommand::Delete { user } => {
-            let row = users::delete(app, &ask, &user).await?;
+            let row = users::delete(app, &ask, &who, &user).await?;
             eprintln!("grantwood: {} is deleted", row.username);
         }
-        UserCommand::ResetPassword { user, password_stdin } => {
-            let password = read_password(password_stdin)?;
-            match users::reset_password(app, &ask, &user, password).await? {
+        UserCommand::ResetPassword { user, password_stdin, setup_link } => {
+            let credential = credential(password_stdin, setup_link)?;
+            let (_, shown) = users::reset_password(app, &ask, &who, &user, credential).await?;
+            match shown.password.or(shown.setup_url) {
                 Some(made) => println!("{made}"),
                 None => eprintln!("grantwood: the password is set"),
             }
@@ -123,13 +134,16 @@ async fn carry_out(app: &App, command: UserCommand) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read_password(from_stdin: bool) -> Result<Option<String>, Failure> {
+fn credential(from_stdin: bool, link: bool) -> Result<Credential, Failure> {
+    if link {
+        return Ok(Credential::Link);
+    }
     if !from_stdin {
-        return Ok(None);
+        return Ok(Credential::Made);
     }
     let mut text = String::new();
     std::io::stdin().take(4_096).read_to_string(&mut text)?;
-    Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned()))
+    Ok(Credential::Given(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
 fn shown(row: &UserRow) -> Value {

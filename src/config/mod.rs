@@ -4,6 +4,7 @@
 
 mod forward_auth;
 mod load;
+mod pages;
 mod policy_source;
 mod seconds;
 mod settings;
@@ -15,6 +16,7 @@ use url::{Host, Url};
 
 pub use forward_auth::ForwardAuth;
 pub use load::{Origin, Origins, Sources, load};
+pub use pages::{EarlyErrors, Pages, TrustedIssuer, UserMatch};
 pub use policy_source::{GitSource, PolicySource, Signed};
 pub use seconds::Seconds;
 pub use settings::{
@@ -178,6 +180,11 @@ impl Config {
                 ));
             }
         }
+        if let Some(page) = &self.pages.consent_url
+            && let Err(why) = self.check_consent_url(page)
+        {
+            problems.push(format!("pages.consent_url: {why}"));
+        }
         if let Some(uri) = &self.clients.default_redirect_uri
             && let Err(why) = crate::oauth::redirect_uri::RedirectUri::parse(uri)
         {
@@ -216,6 +223,25 @@ fn is_harmless_header(name: &str) -> bool {
         && name.bytes().all(is_name)
         && name != "dpop"
         && !CREDENTIALS.iter().any(|word| name.contains(word))
+}
+
+impl Config {
+    /// A page that works: an address of this server's scheme rules, whose origin may call the consent API.
+    fn check_consent_url(&self, page: &str) -> Result<(), String> {
+        let url = Url::parse(page).map_err(|e| format!("{page:?} is not a URL: {e}"))?;
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
+            return Err("uses https; http is for loopback addresses only".to_owned());
+        }
+        if url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+            return Err("has no fragment, user name or password".to_owned());
+        }
+        let origin = url.origin().ascii_serialization();
+        let own = self.public_url().is_ok_and(|public| public.issuer() == origin);
+        if own || self.cors.consent_origins.contains(&origin) {
+            return Ok(());
+        }
+        Err(format!("its origin {origin} must stand in cors.consent_origins"))
+    }
 }
 
 /// An address or a network; the whole internet is never trusted (attack row V2).

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Seconds;
 use super::forward_auth::ForwardAuth;
+use super::pages::{Pages, TrustedIssuer};
 use super::policy_source::PolicySource;
 
 /// All settings.
@@ -37,6 +38,10 @@ pub struct Config {
     pub users: Users,
     /// Browser sessions.
     pub sessions: Sessions,
+    /// The built-in pages.
+    pub pages: Pages,
+    /// Issuers of other applications whose users may decide about consent.
+    pub trusted_issuers: Vec<TrustedIssuer>,
     /// Bounds.
     pub limits: Limits,
     /// The listener and what stands before it.
@@ -70,6 +75,8 @@ impl Default for Config {
             scopes: Scopes::default(),
             users: Users::default(),
             sessions: Sessions::default(),
+            pages: Pages::default(),
+            trusted_issuers: Vec::new(),
             limits: Limits::default(),
             server: Server::default(),
             forward_auth: ForwardAuth::default(),

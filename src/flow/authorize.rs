@@ -1,12 +1,13 @@
 //! The authorization endpoint (RFC 6749 §4.1.1): validated before anything can redirect.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::app::clients::ClientState;
-use crate::oauth::client::{ClientId, PkceRule};
+use crate::oauth::client::{ClientId, ClientType, PkceRule};
 use crate::oauth::grant::GrantType;
 use crate::oauth::pkce::{CodeChallenge, Method};
 use crate::oauth::redirect_uri::RedirectTarget;
@@ -71,18 +72,31 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
 }
 
-/// `prompt` (OpenID Connect Core §3.1.2.1).
+/// `prompt` (OpenID Connect Core §3.1.2.1): none of them = as needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Prompt {
-    /// As needed.
-    #[default]
-    Auto,
-    /// Nothing may be shown.
-    None,
+#[serde(default)]
+pub struct Prompt {
+    /// Nothing may be shown; stands alone.
+    pub none: bool,
     /// Sign in again.
-    Login,
+    pub login: bool,
     /// Agree again.
-    Consent,
+    pub consent: bool,
+    /// Choose the account.
+    pub select_account: bool,
+}
+
+impl fmt::Display for Prompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            ("none", self.none),
+            ("login", self.login),
+            ("consent", self.consent),
+            ("select_account", self.select_account),
+        ];
+        let set: Vec<&str> = words.into_iter().filter(|(_, on)| *on).map(|(word, _)| word).collect();
+        f.write_str(&set.join(" "))
+    }
 }
 
 /// Client and target, known to belong together: from here on an error may redirect.
@@ -94,6 +108,14 @@ pub struct Target {
     pub redirect: RedirectTarget,
     /// Whether the request named the URI itself.
     pub explicit: bool,
+}
+
+impl Target {
+    /// Whether the user is asked each time, whatever they agreed to before: any program on the user's machine
+    /// can take a loopback port or a custom scheme, so what came back once proves nothing (RFC 8252 §8.6).
+    pub fn always_asks(&self) -> bool {
+        self.client.client.kind == ClientType::Public && !self.redirect.as_str().starts_with("https://")
+    }
 }
 
 /// Finds client and redirect URI.
@@ -193,13 +215,23 @@ pub fn challenge(
 }
 
 fn prompt(text: Option<&str>) -> Result<Prompt, Reject> {
-    match text {
-        None => Ok(Prompt::Auto),
-        Some("none") => Ok(Prompt::None),
-        Some("login" | "select_account" | "login consent" | "consent login") => Ok(Prompt::Login),
-        Some("consent") => Ok(Prompt::Consent),
-        Some(_) => Err(Reject::Invalid("prompt", "may be none, login or consent".into())),
+    let mut prompt = Prompt::default();
+    for word in text.unwrap_or_default().split(' ').filter(|word| !word.is_empty()) {
+        match word {
+            "none" => prompt.none = true,
+            "login" => prompt.login = true,
+            "consent" => prompt.consent = true,
+            "select_account" => prompt.select_account = true,
+            _ => {
+                let why = "may be none, or of login, consent and select_account";
+                return Err(Reject::Invalid("prompt", why.into()));
+            }
+        }
     }
+    if prompt.none && prompt != (Prompt { none: true, ..Prompt::default() }) {
+        return Err(Reject::Invalid("prompt", "none stands alone".into()));
+    }
+    Ok(prompt)
 }
 
 fn max_age(text: Option<&str>) -> Result<Option<u64>, Reject> {

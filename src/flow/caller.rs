@@ -86,6 +86,21 @@ impl Caller {
         }
     }
 
+    /// Whether what is not administration is the caller's to give: a role's of theirs, a scope of their token;
+    /// the operator holds the database anyway.
+    pub fn holds(&self, snapshot: &Snapshot, action: &Scope) -> bool {
+        let carried = self.scopes.as_deref().is_none_or(|scopes| scopes.contains(action));
+        carried
+            && match &self.who {
+                Who::Operator(_) => true,
+                Who::Client(client) => client.client.lists(action),
+                Who::User(user) => snapshot
+                    .roles()
+                    .filter(|(name, _, _)| user.roles.iter().any(|role| role == name))
+                    .any(|(_, _, actions)| actions.contains(action)),
+            }
+    }
+
     fn actor(&self) -> Actor<'_> {
         match &self.who {
             Who::User(user) => Actor::User(user),

@@ -266,20 +266,23 @@ async fn wanted(
 ) -> Result<Vec<Scope>, Stop> {
     let asked = request.scopes.clone();
     let narrow = app.config.scopes.on_denied == crate::config::OnDenied::Narrow;
-    let scopes = match (asked, ticked) {
-        (Some(asked), Some(ticked)) => asked.into_iter().filter(|scope| ticked.contains(scope)).collect(),
+    let by_hand = ticked.is_some();
+    let scopes: Vec<Scope> = match (asked, ticked) {
+        (asked, Some(ticked)) => {
+            let asked = asked.unwrap_or_else(|| client.client.scopes.to_vec());
+            asked.into_iter().filter(|scope| ticked.contains(scope)).collect()
+        }
         (Some(asked), None) if !narrow => asked,
-        (None, Some(ticked)) if !narrow => ticked,
         // All of the client's, or what may be narrowed: what the policy permits of it.
-        (asked, ticked) => {
-            let requested = ticked.or(asked);
-            let data = data(app, ask, snapshot, Arc::clone(client), signed_in, requested.as_deref()).await?;
+        (asked, None) => {
+            let data = data(app, ask, snapshot, Arc::clone(client), signed_in, asked.as_deref()).await?;
             data.scopes.into_iter().filter(|detail| detail.permitted).map(|detail| detail.scope).collect()
         }
     };
     if scopes.is_empty() {
         // Nothing ticked means no (design §6); nothing permitted is told as such by the policy.
-        return Err(if request.scopes.is_none() { Reject::NoScope } else { Reject::AccessDenied }.into());
+        let no = if by_hand || request.scopes.is_some() { Reject::AccessDenied } else { Reject::NoScope };
+        return Err(no.into());
     }
     Ok(scopes)
 }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub mod access_tokens;
+pub mod account;
 pub mod admin;
 pub mod authenticate;
 pub mod authorize;
@@ -26,9 +27,11 @@ pub mod pending;
 pub mod policies;
 pub mod revoke;
 pub mod revoked;
+pub mod roles;
 pub mod scopes;
 pub mod session;
 pub mod sign_in;
+pub mod trusted;
 pub mod users;
 
 /// The circumstances of one request.

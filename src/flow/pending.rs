@@ -5,10 +5,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Ask;
-use super::authorize::{self, AuthorizationRequest, AuthorizeParams, Prompt, Target};
+use super::authorize::{self, AuthorizationRequest, AuthorizeParams, Target};
 use super::consent::{self, Choice, ConsentData, SignedIn};
+use crate::app::users::canonical;
 use crate::app::{App, clock};
+use crate::config::EarlyErrors;
 use crate::oauth::reject::{Fault, Reject, Stop};
+use crate::oauth::scope;
 use crate::oauth::secret::{Kind, Secret, SecretHash};
 use crate::store::AuthorizationRow;
 
@@ -27,6 +30,8 @@ pub enum Answer {
 pub enum Step {
     /// The user must sign in (again).
     SignIn(AuthorizationRequest),
+    /// The user must say whether this is the account.
+    Choose(AuthorizationRequest, SignedIn),
     /// The user must decide.
     Decide(Box<ConsentData>, AuthorizationRequest, SignedIn),
     /// Nothing: to the client.
@@ -38,6 +43,9 @@ pub enum Step {
 struct Pending {
     request: AuthorizationRequest,
     since_ms: i64,
+    /// Whether the user said which account it is.
+    #[serde(default)]
+    chosen: bool,
 }
 
 /// Takes an authorization request (RFC 6749 §4.1.1).
@@ -61,14 +69,19 @@ pub async fn begin(
     let target = authorize::target(app, &snapshot, client_id, params.redirect_uri.as_deref()).await?;
     let request = match authorize::validate(&target, params) {
         Ok(request) => request,
+        // Attack rows C7, D15: whoever asks for it is shown a page, before a person did anything.
+        Err(reject) if app.config.pages.early_errors == EarlyErrors::Page => return Err(reject.into()),
         Err(reject) => return Ok(Answer::Redirect(refused(app, &target, params.state.as_deref(), &reject))),
     };
-    if request.prompt == Prompt::None {
+    if request.prompt.none {
         let answer = without_asking(app, ask, &target, &request, signed_in).await?;
         return Ok(Answer::Redirect(answer));
     }
+    if let Some(page) = &app.config.pages.consent_url {
+        return Ok(Answer::Redirect(elsewhere(page, &request)));
+    }
     let secret = clock::new_secret(Kind::Transaction)?;
-    let pending = Pending { request, since_ms: ask.now_ms };
+    let pending = Pending { request, since_ms: ask.now_ms, chosen: false };
     let row = AuthorizationRow {
         hash: secret.hash(),
         browser_hash: browser,
@@ -85,6 +98,31 @@ pub async fn begin(
     Ok(Answer::Ask(secret))
 }
 
+/// A team's own consent page, with the request as it was checked. That page makes the two calls of the consent
+/// API, which check everything again (attack row D14).
+fn elsewhere(page: &str, request: &AuthorizationRequest) -> String {
+    let scope = request.scopes.as_deref().map(scope::join);
+    let challenge = request.challenge.as_ref();
+    let max_age = request.max_age_s.map(|seconds| seconds.to_string());
+    let prompt = request.prompt.to_string();
+    let pairs = [
+        ("response_type", Some("code")),
+        ("client_id", Some(request.client_id.as_str())),
+        ("redirect_uri", Some(request.redirect_uri.as_str())),
+        ("scope", scope.as_deref()),
+        ("state", request.state.as_deref()),
+        ("code_challenge", challenge.map(|challenge| challenge.value.as_str())),
+        ("code_challenge_method", challenge.map(|challenge| challenge.method.name())),
+        ("prompt", Some(prompt.as_str()).filter(|prompt| !prompt.is_empty())),
+        ("max_age", max_age.as_deref()),
+        ("login_hint", request.login_hint.as_deref()),
+    ];
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(pairs.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    let joint = if page.contains('?') { '&' } else { '?' };
+    format!("{page}{joint}{}", query.finish())
+}
+
 fn refused(app: &App, target: &Target, state: Option<&str>, reject: &Reject) -> String {
     authorize::error_redirect(app, &target.redirect, state, reject)
 }
@@ -98,24 +136,43 @@ async fn without_asking(
     signed_in: Option<&SignedIn>,
 ) -> Result<String, Stop> {
     let state = request.state.as_deref();
-    let Some(signed_in) = signed_in.filter(|who| fresh_enough(ask, request, who, 0)) else {
+    let Some(signed_in) = signed_in.filter(|who| young_enough(ask, request, who) && is_meant(request, who))
+    else {
         return Ok(refused(app, target, state, &Reject::LoginRequired));
     };
     let snapshot = app.policies.current();
     let client = Arc::clone(&target.client);
     let data = consent::data(app, ask, &snapshot, client, signed_in, request.scopes.as_deref()).await?;
-    if !consent::is_remembered(&data) {
+    if target.always_asks() || !consent::is_remembered(&data) {
         return Ok(refused(app, target, state, &Reject::ConsentRequired));
     }
-    Ok(consent::decide(app, ask, target, request, signed_in, Choice::Approve(None)).await?)
+    Ok(consent::decide(app, ask, target, request, signed_in, remembered(&data)).await?)
 }
 
-/// Whether the sign-in will do: young enough, and after the request where it asked for one.
-fn fresh_enough(ask: &Ask, request: &AuthorizationRequest, who: &SignedIn, since_ms: i64) -> bool {
-    let young = request.max_age_s.is_none_or(|most| {
+/// What was agreed to before of what is asked for now.
+fn remembered(data: &ConsentData) -> Choice {
+    let agreed = data.scopes.iter().filter(|detail| detail.permitted && detail.granted);
+    Choice::Approve(Some(agreed.map(|detail| detail.scope.clone()).collect()))
+}
+
+/// Whether the user is the one whom `login_hint` names, where it names one.
+fn is_meant(request: &AuthorizationRequest, who: &SignedIn) -> bool {
+    request.login_hint.as_deref().is_none_or(|hint| {
+        let hint = canonical(hint);
+        hint == canonical(&who.user.username) || hint == who.user.email
+    })
+}
+
+/// Whether the sign-in will do: since the request came, or young enough where no new one was asked for.
+fn fresh_enough(ask: &Ask, pending: &Pending, who: &SignedIn) -> bool {
+    who.auth_time_ms >= pending.since_ms
+        || (!pending.request.prompt.login && young_enough(ask, &pending.request, who))
+}
+
+fn young_enough(ask: &Ask, request: &AuthorizationRequest, who: &SignedIn) -> bool {
+    request.max_age_s.is_none_or(|most| {
         u64::try_from((ask.now_ms - who.auth_time_ms) / 1_000).is_ok_and(|age| age <= most)
-    });
-    young && (request.prompt != Prompt::Login || who.auth_time_ms >= since_ms)
+    })
 }
 
 /// Finds a request that waits, for the browser that began it (attack row B14).
@@ -143,19 +200,37 @@ pub async fn next(
     signed_in: Option<SignedIn>,
 ) -> Result<Step, Stop> {
     let pending = waiting(app, ask, secret, browser).await?;
+    let Some(signed_in) = signed_in.filter(|who| fresh_enough(ask, &pending, who)) else {
+        return Ok(Step::SignIn(pending.request));
+    };
+    let unchosen = !pending.chosen && signed_in.auth_time_ms < pending.since_ms;
     let request = pending.request;
-    let fresh = signed_in.filter(|who| fresh_enough(ask, &request, who, pending.since_ms));
-    let Some(signed_in) = fresh else { return Ok(Step::SignIn(request)) };
+    if request.prompt.select_account && unchosen {
+        return Ok(Step::Choose(request, signed_in));
+    }
     let target = same_target(app, &request).await?;
     let snapshot = app.policies.current();
     let client = Arc::clone(&target.client);
     let data = consent::data(app, ask, &snapshot, client, &signed_in, request.scopes.as_deref()).await?;
-    if request.prompt == Prompt::Consent || !consent::is_remembered(&data) {
+    if request.prompt.consent || target.always_asks() || !consent::is_remembered(&data) {
         return Ok(Step::Decide(Box::new(data), request, signed_in));
     }
     once(app, ask, secret).await?;
-    let choice = Choice::Approve(None);
+    let choice = remembered(&data);
     Ok(Step::Redirect(consent::decide(app, ask, &target, &request, &signed_in, choice).await?))
+}
+
+/// The user said that the account is the one that is signed in.
+///
+/// # Errors
+/// What must be shown on a page.
+pub async fn choose(app: &App, ask: &Ask, secret: &str, browser: SecretHash) -> Result<(), Stop> {
+    let pending = Pending { chosen: true, ..waiting(app, ask, secret, browser).await? };
+    let row = serde_json::to_string(&pending).unwrap_or_default();
+    match app.store.update_authorization(SecretHash::of(secret), row, ask.now_ms).await? {
+        true => Ok(()),
+        false => Err(Reject::NotFound("pending request; it was answered already").into()),
+    }
 }
 
 /// Carries out the user's decision, once; the answer is where the browser goes.
@@ -171,9 +246,10 @@ pub async fn decide(
     choice: Choice,
 ) -> Result<Step, Stop> {
     let pending = waiting(app, ask, secret, browser).await?;
+    let Some(signed_in) = signed_in.filter(|who| fresh_enough(ask, &pending, who)) else {
+        return Ok(Step::SignIn(pending.request));
+    };
     let request = pending.request;
-    let fresh = signed_in.filter(|who| fresh_enough(ask, &request, who, pending.since_ms));
-    let Some(signed_in) = fresh else { return Ok(Step::SignIn(request)) };
     let target = same_target(app, &request).await?;
     once(app, ask, secret).await?;
     Ok(Step::Redirect(consent::decide(app, ask, &target, &request, &signed_in, choice).await?))

@@ -3,7 +3,7 @@
 use super::Ask;
 use super::consent::SignedIn;
 use crate::app::{App, clock};
-use crate::oauth::reject::{Fault, Stop};
+use crate::oauth::reject::{Fault, Reject, Stop};
 use crate::oauth::secret::{Kind, Secret, SecretHash};
 use crate::policy::permit::{Permit, SignIn};
 use crate::store::SessionRow;
@@ -79,4 +79,34 @@ pub async fn end(app: &App, cookie: Option<&str>) -> Result<(), Fault> {
         app.store.end_session(SecretHash::of(cookie)).await?;
     }
     Ok(())
+}
+
+/// The sessions of a user that are good, the latest first.
+///
+/// # Errors
+/// A fault.
+pub async fn of_user(app: &App, ask: &Ask, user: &str) -> Result<Vec<SessionRow>, Fault> {
+    let idle = app.config.sessions.idle.millis();
+    let mut rows = app.store.sessions_of_user(user, ask.now_ms).await?;
+    rows.retain(|row| ask.now_ms - row.last_seen_at <= idle);
+    Ok(rows)
+}
+
+/// Ends a session of the user, by the id that pages show.
+///
+/// # Errors
+/// [`Reject::NotFound`] for another's session as for none (attack row AA2), or a fault.
+pub async fn end_one(app: &App, user: &str, id: &str) -> Result<(), Stop> {
+    if !id.contains('\0') && app.store.end_session_of_user(user, id).await? {
+        return Ok(());
+    }
+    Err(Reject::NotFound("session").into())
+}
+
+/// Ends the user's sessions but for one; says how many.
+///
+/// # Errors
+/// A fault.
+pub async fn end_others(app: &App, user: &str, except: Option<SecretHash>) -> Result<usize, Fault> {
+    app.store.end_sessions_of_user(user, except).await
 }

@@ -7,8 +7,10 @@ use crate::app::users::{canonical, user_of};
 use crate::app::{App, clock};
 use crate::keys::UserClaims;
 use crate::oauth::reject::{Reject, Stop};
+use crate::oauth::user::User;
 use crate::policy::permit::{Permit, SignIn};
 use crate::policy::{Asked, SignInQuestion, Trace};
+use crate::store::UserRow;
 use crate::telemetry::Event;
 
 /// A signed-in user with the token that proves it.
@@ -76,16 +78,37 @@ async fn check(
     }
     let name = canonical(identifier);
     let row = app.store.user_by_identifier(&name).await?;
-    // Name and address of one user share a counter (attack row T6); others' addresses have their own,
-    // so that nobody can lock somebody out (row T7).
-    let account = row.as_ref().map_or(name, |row| row.id.clone());
-    let key = (account, ask.ip);
-    let steady = app.clock.steady_ms();
-    app.address_failures.begin(&ask.ip, steady).map_err(Reject::TooMany)?;
-    app.login_failures.begin(&key, steady).map_err(Reject::TooMany)?;
-    let right = app.passwords.verify(password, row.as_ref().map(|row| row.password_hash.as_str())).await?;
-    let Some(row) = row.filter(|_| right) else { return Err(Reject::SignIn.into()) };
-    let user = user_of(row)?;
+    let user = verified(app, ask, name, row, password).await?;
+    let (permit, user) = admitted(app, ask, user)?;
+    forgiven(app, ask, &user.user.id);
+    Ok((user, permit))
+}
+
+/// Asks a signed-in user for the password once more. Wrong ones count as failed sign-ins.
+///
+/// # Errors
+/// As [`local`].
+pub async fn confirm(app: &App, ask: &Ask, user: &User, password: &str) -> Result<(), Stop> {
+    if password.len() > MAX_PASSWORD_BYTES {
+        return Err(Reject::SignIn.into());
+    }
+    let row = app.store.user(&user.id).await?;
+    let user = verified(app, ask, user.id.as_ref().to_owned(), row, password).await?;
+    forgiven(app, ask, &user.id);
+    Ok(())
+}
+
+/// Gives back the places that a right password took.
+fn forgiven(app: &App, ask: &Ask, user: &str) {
+    app.login_failures.succeeded(&(user.to_owned(), ask.ip));
+    app.address_failures.succeeded(&ask.ip);
+}
+
+/// Asks the policy whether a user whose identity is proven may sign in.
+///
+/// # Errors
+/// [`Reject::SignIn`].
+pub fn admitted(app: &App, ask: &Ask, user: User) -> Result<(Permit<SignIn>, SignedIn), Stop> {
     let snapshot = app.policies.current();
     let started = std::time::Instant::now();
     let permit = snapshot.sign_in(&user, ask.ip, ask.now_ms);
@@ -97,7 +120,25 @@ async fn check(
     let question = SignInQuestion { user: &user, ip: ask.ip, now_ms: ask.now_ms };
     app.decisions.record(&snapshot, &Asked::SignIn(question), &decision, trace);
     let permit = permit.map_err(|_| Reject::SignIn)?;
-    app.login_failures.succeeded(&key);
-    app.address_failures.succeeded(&ask.ip);
-    Ok((SignedIn { user: user.into(), auth_time_ms: ask.now_ms }, permit))
+    Ok((permit, SignedIn { user: user.into(), auth_time_ms: ask.now_ms }))
+}
+
+/// Looks at the password, and takes a place for it first.
+async fn verified(
+    app: &App,
+    ask: &Ask,
+    name: String,
+    row: Option<UserRow>,
+    password: &str,
+) -> Result<User, Stop> {
+    // Name and address of one user share a counter (attack row T6); others' addresses have their own,
+    // so that nobody can lock somebody out (row T7).
+    let account = row.as_ref().map_or(name, |row| row.id.clone());
+    let key = (account, ask.ip);
+    let steady = app.clock.steady_ms();
+    app.address_failures.begin(&ask.ip, steady).map_err(Reject::TooMany)?;
+    app.login_failures.begin(&key, steady).map_err(Reject::TooMany)?;
+    let right = app.passwords.verify(password, row.as_ref().map(|row| row.password_hash.as_str())).await?;
+    let Some(row) = row.filter(|_| right) else { return Err(Reject::SignIn.into()) };
+    Ok(user_of(row)?)
 }

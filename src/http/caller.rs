@@ -18,6 +18,7 @@ use crate::flow::Ask;
 use crate::flow::authenticate::Basic;
 use crate::flow::caller::{self as flow_caller, Caller};
 use crate::flow::consent::SignedIn;
+use crate::flow::trusted;
 use crate::oauth::reject::{Fault, Reject, Stop};
 use crate::policy::admin;
 
@@ -45,6 +46,15 @@ pub struct Bearer {
 /// A user who signed in with `/auth/local`; an access token will not do.
 #[derive(Clone, Debug)]
 pub struct UserBearer {
+    /// The circumstances.
+    pub ask: Ask,
+    /// Who.
+    pub signed_in: SignedIn,
+}
+
+/// Who decides about consent: a user of `/auth/local`, or one of a trusted issuer; an access token will not do.
+#[derive(Clone, Debug)]
+pub struct ConsentBearer {
     /// The circumstances.
     pub ask: Ask,
     /// Who.
@@ -115,6 +125,16 @@ impl UserBearer {
         let ask = ask(app, request);
         let header = BearerHeader::of(request);
         let signed_in = flow_caller::user_token(app, &ask, header.token()?).await?;
+        Ok(Self { ask, signed_in })
+    }
+}
+
+impl ConsentBearer {
+    async fn of(request: &Request) -> Result<Self, Stop> {
+        let app = served(request)?;
+        let ask = ask(app, request);
+        let header = BearerHeader::of(request);
+        let signed_in = trusted::consenting_user(app, &ask, header.token()?).await?;
         Ok(Self { ask, signed_in })
     }
 }
@@ -203,6 +223,9 @@ documented!(Bearer, ["oauth2", "user_token"], false, register_bearer, |request| 
 });
 documented!(UserBearer, ["user_token"], false, register_bearer, |request| {
     UserBearer::of(request).await.map_err(|stop| told(request, stop))
+});
+documented!(ConsentBearer, ["user_token"], false, register_bearer, |request| {
+    ConsentBearer::of(request).await.map_err(|stop| told(request, stop))
 });
 documented!(
     EitherCaller,

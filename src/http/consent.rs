@@ -6,7 +6,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
-use super::caller::UserBearer;
+use super::caller::{ConsentBearer, UserBearer};
 use super::json::StrictJson;
 use super::listing::{ListBody, ListQuery, list, timestamp};
 use super::problem::{BearerError, ManagementError};
@@ -187,14 +187,14 @@ impl ConsentApi {
     async fn data(
         &self,
         request: &Request,
-        bearer: UserBearer,
+        bearer: ConsentBearer,
         /// The client's `client_id`.
         client_id: Path<String>,
         /// The scopes that are asked for, with commas between.
         scope: poem_openapi::param::Query<Option<String>>,
     ) -> Result<Json<ConsentDataBody>, BearerError> {
         let app = &self.app;
-        let UserBearer { ask, signed_in } = bearer;
+        let ConsentBearer { ask, signed_in } = bearer;
         ListQuery::of(request)?;
         let snapshot = app.policies.current();
         let id = crate::oauth::client::ClientId::parse(&client_id.0).ok_or(Reject::NotFound("client"))?;
@@ -212,11 +212,11 @@ impl ConsentApi {
     #[oai(path = "/oauth-authorization-codes/authorize", method = "post", operation_id = "decide")]
     async fn decide(
         &self,
-        bearer: UserBearer,
+        bearer: ConsentBearer,
         body: StrictJson<DecisionBody>,
     ) -> Result<Json<RedirectBody>, BearerError> {
         let app = &self.app;
-        let UserBearer { ask, signed_in } = bearer;
+        let ConsentBearer { ask, signed_in } = bearer;
         let body = body.0;
         let snapshot = app.policies.current();
         let (id, uri) = (Some(body.client_id.0.as_str()), Some(body.redirect_uri.0.as_str()));

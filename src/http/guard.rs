@@ -34,7 +34,7 @@ pub const ALIAS: &str = "/strapi-plugin-oauth2";
 const LINES: &str = "grantwood::request";
 
 /// Paths, and all below them, whose errors are envelopes.
-pub const MANAGEMENT: [&str; 13] = [
+pub const MANAGEMENT: [&str; 15] = [
     "/oauth2/clients",
     "/oauth2/clients-rotate",
     "/oauth2/clients-keypair",
@@ -42,6 +42,8 @@ pub const MANAGEMENT: [&str; 13] = [
     "/oauth2/global-settings",
     "/oauth2/scopes",
     "/oauth2/users",
+    "/oauth2/roles",
+    "/oauth2/sessions",
     "/oauth2/policies",
     "/oauth2/keys",
     "/oauth2/audit",

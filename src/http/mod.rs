@@ -10,6 +10,7 @@
 //! hand, sets a security header, reads an address from a header, or parses a parameter.
 
 pub mod access_tokens;
+pub mod account;
 pub mod address;
 pub mod admin;
 pub mod assets;
@@ -46,9 +47,11 @@ pub mod routes;
 pub mod scopes;
 pub mod server;
 pub mod server_info;
+pub mod sessions;
 pub mod sign_in;
 pub mod text;
 pub mod token;
+pub mod users;
 pub mod wire;
 
 #[cfg(test)]

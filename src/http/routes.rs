@@ -10,6 +10,7 @@ use poem_openapi::{OpenApiService, Tags as OpenApiTags};
 use serde_json::Value;
 
 use super::access_tokens::AccessTokensApi;
+use super::account;
 use super::address::Networks;
 use super::admin::{self, AdminApi};
 use super::assets::Asset;
@@ -31,8 +32,10 @@ use super::policy_reloads::PolicyReloadsApi;
 use super::revoked::RevokedApi;
 use super::scopes::ScopesApi;
 use super::server_info::{ServerApi, healthz, metrics, readyz};
+use super::sessions::SessionsApi;
 use super::sign_in::SignInApi;
 use super::token::TokenApi;
+use super::users::UsersApi;
 use crate::app::App;
 use crate::oauth::reject::Fault;
 use crate::pages::{self, Pages};
@@ -48,6 +51,8 @@ pub enum Tags {
     Clients,
     /// The management of tokens.
     Tokens,
+    /// The management of users, and their sessions.
+    Users,
     /// The catalog and the ceiling over it.
     Policies,
     /// The server itself.
@@ -90,6 +95,7 @@ type Api = (
     AccessTokensApi,
     RevokedApi,
     ScopesApi,
+    (UsersApi, SessionsApi),
     PolicyReloadsApi,
     AdminApi,
     DecisionsApi,
@@ -106,6 +112,7 @@ fn service(app: Option<Arc<App>>) -> OpenApiService<Api, ()> {
         AccessTokensApi { app: app.clone() },
         RevokedApi { app: app.clone() },
         ScopesApi { app: app.clone() },
+        (UsersApi { app: app.clone() }, SessionsApi { app: app.clone() }),
         PolicyReloadsApi { app: app.clone() },
         AdminApi { app: app.clone() },
         DecisionsApi { app: app.clone() },
@@ -146,7 +153,11 @@ fn add_authorize(document: &mut Value) {
         parameter("state", false, "Handed back as it came."),
         parameter("code_challenge", false, "RFC 7636 §4.2; required but for clients with `pkce: optional`."),
         parameter("code_challenge_method", false, "`S256`."),
-        parameter("prompt", false, "`none`, `login` or `consent`."),
+        parameter(
+            "prompt",
+            false,
+            "`none`, or of `login`, `consent` and `select_account`, with one space between.",
+        ),
         parameter("max_age", false, "Oldest sign-in that will do, in seconds."),
         parameter("login_hint", false, "The account that the client expects."),
     ];
@@ -193,7 +204,7 @@ pub fn routes(
 ) -> Result<impl Endpoint<Output = Response> + 'static, Fault> {
     let document = document();
     let parsed: Value = serde_json::from_str(&document).unwrap_or_default();
-    let templates = Pages::new()?;
+    let templates = Pages::open(app.config.pages.templates.as_deref()).map_err(Fault::Inconsistent)?;
     let mut routes = Route::new()
         .at("/oauth2/authorize", get(authorize).post(authorize))
         .at("/login", get(login_page).post(login))
@@ -206,6 +217,7 @@ pub fn routes(
     for file in pages::assets::FILES {
         routes = routes.at(file.path, get(Asset::new(file.text, file.content_type).kept()));
     }
+    routes = account::routes(routes);
     if app.config.docs.enabled {
         routes = docs::routes(routes, app.public.url(), app.public.issuer())
             .at("/openapi.json", get(docs::document(document)));
@@ -219,7 +231,7 @@ pub fn routes(
         .with(AddData::new(draining.clone()))
         .around(move |next, request| cors(Arc::clone(&shared), next, request))
         .around(move |next, request| name_revision(Arc::clone(&named), next, request));
-    let methods = admin::methods(Methods::default())
+    let methods = account::methods(admin::methods(Methods::default()))
         .openapi(&parsed, "")
         .at("/oauth2/authorize", &[Method::GET, Method::POST])
         .at("/login", &[Method::GET, Method::POST])

@@ -181,6 +181,11 @@ impl UnverifiedAssertion {
         &self.claims.subject
     }
 
+    /// A further claim that is a text. Good for nothing before [`Self::verify`] has succeeded.
+    pub fn unverified_claim(&self, name: &str) -> Option<&str> {
+        self.compact.claims.get(name)?.as_str()
+    }
+
     /// Checks the signature against the keys of the one client, then every claim (RFC 7523 §3).
     ///
     /// # Errors

@@ -17,6 +17,8 @@ pub enum Kind {
     Session,
     /// A pending authorization request of a browser.
     Transaction,
+    /// A link by which a user sets a password.
+    Link,
 }
 
 impl Kind {
@@ -26,6 +28,7 @@ impl Kind {
             Self::ClientSecret => "gws_",
             Self::Session => "gwb_",
             Self::Transaction => "gwt_",
+            Self::Link => "gwl_",
         }
     }
 }

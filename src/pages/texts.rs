@@ -20,7 +20,13 @@ impl Texts {
     pub fn replaced_by(mut self, yaml: &str) -> Result<Self, String> {
         for (key, text) in parse(yaml)? {
             match self.0.get_mut(&key) {
-                Some(sentence) => *sentence = text,
+                Some(sentence) => {
+                    if let Some(name) = arguments(&text).find(|name| !arguments(sentence).any(|n| n == *name))
+                    {
+                        return Err(format!("text {key} has no argument {name}"));
+                    }
+                    *sentence = text;
+                }
                 None => return Err(format!("there is no text {key}")),
             }
         }
@@ -43,6 +49,11 @@ impl Texts {
     }
 }
 
+/// The names between braces.
+fn arguments(sentence: &str) -> impl Iterator<Item = &str> {
+    sentence.split('{').skip(1).filter_map(|part| part.split_once('}').map(|(name, _)| name))
+}
+
 fn parse(yaml: &str) -> Result<BTreeMap<String, String>, String> {
     serde_yaml::from_str(yaml).map_err(|error| error.to_string())
 }
@@ -55,9 +66,10 @@ mod tests {
     fn sentences_take_arguments_and_are_replaced_by_key() {
         let texts = Texts::default();
         assert!(texts.say("login.title", |_| None).is_some(), "the built-in texts are read");
-        let texts = texts.replaced_by("login.title: \"Hello {who}\"\n").unwrap();
-        assert_eq!(texts.say("login.title", |_| Some("<b>".to_owned())).as_deref(), Some("Hello <b>"));
-        assert_eq!(texts.say("login.title", |_| None), None, "an argument is missing");
+        let texts = texts.replaced_by("login.for_client: \"For {client}!\"\n").unwrap();
+        assert_eq!(texts.say("login.for_client", |_| Some("<b>".to_owned())).as_deref(), Some("For <b>!"));
+        assert_eq!(texts.say("login.for_client", |_| None), None, "an argument is missing");
         assert!(Texts::default().replaced_by("login.titel: x\n").unwrap_err().contains("login.titel"));
+        assert!(Texts::default().replaced_by("login.title: \"{who}\"\n").unwrap_err().contains("who"));
     }
 }

@@ -45,6 +45,10 @@ actions! {
     USER_UPDATE = "admin:user.update";
     /// Delete a user.
     USER_DELETE = "admin:user.delete";
+    /// Read users' sessions.
+    SESSION_READ = "admin:session.read";
+    /// End users' sessions.
+    SESSION_END = "admin:session.end";
     /// Read the signing keys.
     KEY_READ = "admin:key.read";
     /// Rotate the signing keys.

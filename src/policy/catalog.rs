@@ -51,7 +51,7 @@ pub struct CatalogAction {
 pub type AdminAction = (&'static str, &'static str, bool);
 
 /// The actions of administration: content type, title, and action, title, sensitive.
-pub const ADMIN: [(&str, &str, &[AdminAction]); 8] = [
+pub const ADMIN: [(&str, &str, &[AdminAction]); 9] = [
     (
         "admin:client",
         "Clients",
@@ -85,6 +85,11 @@ pub const ADMIN: [(&str, &str, &[AdminAction]); 8] = [
             ("update", "Change users", true),
             ("delete", "Delete users", true),
         ],
+    ),
+    (
+        "admin:session",
+        "Sessions",
+        &[("read", "Read users' sessions", false), ("end", "End users' sessions", true)],
     ),
     (
         "admin:key",

@@ -19,6 +19,8 @@ pub struct Cleaned {
     pub sessions: usize,
     /// Pending authorization requests.
     pub authorizations: usize,
+    /// Links that set a password.
+    pub setup_links: usize,
 }
 
 /// What proves a use or a revocation stays this long after its time, in milliseconds: a clock that is set
@@ -36,6 +38,7 @@ impl Store {
             assertions: self.delete_expired(EXPIRED_ASSERTIONS, kept, batch).await?,
             sessions: self.delete_expired(EXPIRED_SESSIONS, now, batch).await?,
             authorizations: self.delete_expired(EXPIRED_AUTHORIZATIONS, now, batch).await?,
+            setup_links: self.delete_expired(EXPIRED_SETUP_LINKS, now, batch).await?,
         })
     }
 
@@ -75,6 +78,8 @@ const EXPIRED_ASSERTIONS: &str = "DELETE FROM assertions WHERE (issuer, replay_k
      ORDER BY expires_at, issuer, replay_key LIMIT $2)";
 const EXPIRED_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN \
      (SELECT hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
+const EXPIRED_SETUP_LINKS: &str = "DELETE FROM setup_links WHERE hash IN \
+     (SELECT hash FROM setup_links WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
 const EXPIRED_AUTHORIZATIONS: &str = "DELETE FROM authorizations WHERE hash IN \
      (SELECT hash FROM authorizations WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
 const OLD_GRANTS: &str = "DELETE FROM audit WHERE id IN \

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use diesel::dsl::max;
 use diesel::prelude::*;
 
 use super::Store;
@@ -129,6 +130,23 @@ impl Store {
                 .load(c)?;
             Ok(Listed { rows, total })
         })?)
+    }
+
+    /// When a token for the user was last used or issued, by client.
+    pub async fn last_uses_of_user(&self, user_id: &str) -> Result<Vec<(String, i64)>, Fault> {
+        let user = user_id.to_owned();
+        let rows: Vec<(String, Option<i64>, Option<i64>)> = scan!(self, |c| {
+            access_tokens::table
+                .filter(access_tokens::user_id.eq(&user))
+                .group_by(access_tokens::client_id)
+                .select((
+                    access_tokens::client_id,
+                    max(access_tokens::used_at),
+                    max(access_tokens::created_at),
+                ))
+                .load(c)
+        })?;
+        Ok(rows.into_iter().filter_map(|(client, used, issued)| Some((client, used.max(issued)?))).collect())
     }
 
     /// Forgets a consent and ends what came of it: tokens are revoked, open codes removed.

@@ -121,6 +121,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    setup_links (hash) {
+        hash -> Binary,
+        user_id -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
     authorizations (hash) {
         hash -> Binary,
         browser_hash -> Binary,

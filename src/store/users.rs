@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use super::Store;
 use super::counters::{USERS, bump};
 use super::failure::Failure;
-use super::schema::{access_tokens, authorization_codes, consents, sessions, users};
+use super::schema::{access_tokens, authorization_codes, consents, counters, sessions, setup_links, users};
 use super::tokens::revoke_where;
 use crate::oauth::reject::Fault;
 
@@ -81,6 +81,8 @@ pub enum Written {
     Absent,
     /// Another user has the name or the address.
     Taken,
+    /// Users changed since the caller looked at them; nothing was written.
+    Stale,
 }
 
 /// How many users sign in by one of two names; evaluates to the number.
@@ -90,6 +92,23 @@ macro_rules! signing_in_by {
             .filter(users::username_key.eq_any([$key, $email]).or(users::email.eq_any([$key, $email])))
             .count()
             .get_result::<i64>($connection)
+    };
+}
+
+/// Whether users changed since the counter had the value `seen`. Takes the counter's row first, so that no other
+/// writer of users comes between this look and the write.
+macro_rules! is_stale {
+    ($connection:expr, $seen:expr) => {
+        match $seen {
+            None => false,
+            Some(seen) => {
+                let held = diesel::update(counters::table.find(USERS))
+                    .filter(counters::value.eq(seen))
+                    .set(counters::value.eq(seen))
+                    .execute($connection)?;
+                held != 1
+            }
+        }
     };
 }
 
@@ -146,10 +165,19 @@ impl Store {
         })?)
     }
 
-    /// Changes a user.
-    pub async fn update_user(&self, id: &str, change: UserChange) -> Result<Written, Fault> {
+    /// Changes a user. A new `tokens_valid_from` ends the user's sessions too. With `seen`, the number that the
+    /// counter of users had when the caller looked, nothing is written if any user changed since.
+    pub async fn update_user(
+        &self,
+        id: &str,
+        change: UserChange,
+        seen: Option<i64>,
+    ) -> Result<Written, Fault> {
         let id = id.to_owned();
         let outcome = commit!(self, |c| {
+            if is_stale!(c, seen) {
+                return Ok(Written::Stale);
+            }
             bump!(c, USERS)?;
             // One user's name must not be another's address.
             for name in change.username_key.iter().chain(&change.email) {
@@ -163,6 +191,9 @@ impl Store {
                 }
             }
             let rows = diesel::update(users::table.find(&id)).set(&change).execute(c)?;
+            if change.tokens_valid_from.is_some() {
+                diesel::delete(sessions::table.filter(sessions::user_id.eq(&id))).execute(c)?;
+            }
             Ok(if rows == 1 { Written::Done } else { Written::Absent })
         });
         match outcome {
@@ -193,18 +224,24 @@ impl Store {
         })?)
     }
 
-    /// Removes a user with sessions, consents and open codes, and revokes their tokens; false = there is none.
-    pub async fn delete_user(&self, id: &str, now: i64) -> Result<bool, Fault> {
+    /// Removes a user with sessions, consents and open codes, and revokes their tokens. `seen` as in
+    /// [`Store::update_user`].
+    pub async fn delete_user(&self, id: &str, now: i64, seen: Option<i64>) -> Result<Written, Fault> {
         let id = id.to_owned();
         let deleted = commit!(self, |c| {
+            if is_stale!(c, seen) {
+                return Ok(Written::Stale);
+            }
             bump!(c, USERS)?;
+            diesel::delete(setup_links::table.filter(setup_links::user_id.eq(&id))).execute(c)?;
             diesel::delete(sessions::table.filter(sessions::user_id.eq(&id))).execute(c)?;
             diesel::delete(consents::table.filter(consents::user_id.eq(&id))).execute(c)?;
             diesel::delete(authorization_codes::table.filter(authorization_codes::user_id.eq(&id)))
                 .filter(authorization_codes::used_at.is_null())
                 .execute(c)?;
             revoke_where!(c, now, access_tokens::user_id.eq(&id))?;
-            Ok(diesel::delete(users::table.find(&id)).execute(c)? == 1)
+            let rows = diesel::delete(users::table.find(&id)).execute(c)?;
+            Ok(if rows == 1 { Written::Done } else { Written::Absent })
         });
         self.tokens_changed();
         Ok(deleted?)

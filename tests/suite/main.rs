@@ -14,6 +14,7 @@ mod enforcement;
 mod interop;
 mod interop_oauth2;
 mod openapi;
+mod people;
 mod plugin_faults;
 mod policy_repository;
 mod pull_request;

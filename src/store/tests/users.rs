@@ -21,16 +21,25 @@ on_each! {
 
         let before = s.counters().await.unwrap().users;
         let change = UserChange { blocked: Some(true), updated_at: NOW + 1, ..UserChange::default() };
-        assert_eq!(s.update_user("id-Ann", change.clone()).await.unwrap(), Written::Done);
-        assert_eq!(s.update_user("none", change).await.unwrap(), Written::Absent);
+        assert_eq!(s.update_user("id-Ann", change.clone(), None).await.unwrap(), Written::Done);
+        assert_eq!(s.update_user("none", change, None).await.unwrap(), Written::Absent);
         for email in ["bob@x.test", "bob"] {
             let change = UserChange { email: Some(email.into()), updated_at: NOW, ..UserChange::default() };
-            assert_eq!(s.update_user("id-Ann", change).await.unwrap(), Written::Taken);
+            assert_eq!(s.update_user("id-Ann", change, None).await.unwrap(), Written::Taken);
         }
         let same = UserChange { email: Some("ann@x.test".into()), updated_at: NOW, ..UserChange::default() };
-        assert_eq!(s.update_user("id-Ann", same).await.unwrap(), Written::Done);
+        s.insert_session(session("a", "id-Ann")).await.unwrap();
+        let taken = UserChange { email: Some("bob@x.test".into()), tokens_valid_from: Some(NOW), updated_at: NOW, ..UserChange::default() };
+        assert_eq!(s.update_user("id-Ann", taken, None).await.unwrap(), Written::Taken);
+        assert!(s.session(hash("a")).await.unwrap().is_some(), "nothing was changed");
+        assert_eq!(s.update_user("id-Ann", same, None).await.unwrap(), Written::Done);
         assert!(s.user("id-Ann").await.unwrap().unwrap().blocked);
-        assert!(s.counters().await.unwrap().users > before);
+        let seen = s.counters().await.unwrap().users;
+        assert!(seen > before);
+        let change = UserChange { blocked: Some(false), updated_at: NOW, ..UserChange::default() };
+        assert_eq!(s.update_user("id-Ann", change.clone(), Some(before)).await.unwrap(), Written::Stale);
+        assert_eq!(s.delete_user("id-Ann", NOW, Some(before)).await.unwrap(), Written::Stale);
+        assert_eq!(s.update_user("id-Ann", change, Some(seen)).await.unwrap(), Written::Done);
     }
 }
 

@@ -3,6 +3,7 @@
 mod a_parameters;
 mod aa_admin;
 mod b_authorize;
+mod b_pages;
 mod bb_fail_closed;
 mod c_redirect;
 mod d_pkce;
@@ -14,8 +15,10 @@ mod j_revoke;
 mod k_tokens;
 mod l_metadata;
 mod s_bearer;
+mod t_login;
 mod u_headers;
 mod v_issuer;
+mod w_output;
 mod x_limits;
 mod y_policy;
 mod z_forward_auth;

@@ -8,6 +8,7 @@
 
 pub mod assertion;
 pub mod backend;
+pub mod browser;
 pub mod check;
 pub mod client;
 pub mod fixtures;
