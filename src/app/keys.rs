@@ -104,6 +104,31 @@ pub async fn load_ring(config: &Config, store: &Store, now_ms: i64) -> Result<Ke
     KeyRing::new(alg, keys, secret.map(without_newline))
 }
 
+/// What is wrong with the key files of the settings, for `grantwood check`. Nothing of a key is in the texts.
+pub fn check_key_files(config: &Config) -> Vec<String> {
+    let alg = algorithm(config.tokens.alg);
+    let mut wrong = Vec::new();
+    if let Some(path) = &config.keys.signing_key_file {
+        let read = std::fs::read_to_string(path).map_err(|error| error.kind().to_string());
+        let usable =
+            read.and_then(|pem| import_pem(&pem, alg, 0).map(drop).map_err(|error| error.to_string()));
+        wrong.extend(usable.err().map(|why| format!("keys.signing_key_file {}: {why}", path.display())));
+    }
+    if let Some(path) = &config.keys.hs256_secret_file {
+        let secret = std::fs::read(path).map_err(|error| error.kind().to_string()).map(without_newline);
+        let usable = secret.and_then(|secret| match alg {
+            Alg::HS256 => {
+                KeyRing::new(alg, Vec::new(), Some(secret)).map(drop).map_err(|error| error.to_string())
+            }
+            _ => Ok(()),
+        });
+        wrong.extend(usable.err().map(|why| format!("keys.hs256_secret_file {}: {why}", path.display())));
+    } else if alg == Alg::HS256 {
+        wrong.push("tokens.alg HS256 needs keys.hs256_secret_file".to_owned());
+    }
+    wrong
+}
+
 fn without_newline(mut secret: Vec<u8>) -> Vec<u8> {
     while secret.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
         secret.pop();

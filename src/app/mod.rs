@@ -13,6 +13,7 @@ pub mod limits;
 pub mod live;
 pub mod passwords;
 pub mod policy_source;
+pub mod schemas;
 pub mod start;
 pub mod trusted;
 pub mod users;

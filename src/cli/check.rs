@@ -1,76 +1,79 @@
-//! `check`: all that start-up and reload check, every error at once.
+//! `check`: all that start-up and reload check, and the lints, every finding at once.
 
-use clap::ValueEnum;
-use serde_json::json;
+use clap::Args;
 
+use super::report::{self, Format};
+use super::target::Target;
 use super::{Failure, Settings};
-use crate::app::start::policy_options;
-use crate::policy::{Diagnostic, Engine, LoadFailed, Options, tests_run};
+use crate::app::keys::check_key_files;
+use crate::config::Config;
+use crate::policy::check::{Checked, check as check_policies, codes};
+use crate::policy::{Diagnostic, Severity};
 
-/// How findings are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// With the line that each speaks of.
-    Pretty,
-    /// A JSON array.
-    Json,
+/// Arguments of `check`.
+#[derive(Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    target: Target,
+    /// How to print what was found.
+    #[arg(long, default_value = "pretty")]
+    format: Format,
+    /// Warnings are errors.
+    #[arg(long, alias = "strict")]
+    deny_warnings: bool,
 }
 
 /// Checks configuration, policies and policy tests.
-pub fn check(settings: &Settings, format: Format) -> Result<(), Failure> {
-    let (config, _) = settings.load()?;
-    let public = config.public_url()?;
-    let options = Options { run_tests: false, ..policy_options(&config, public.issuer()) };
-    let engine = match Engine::open(options) {
-        Ok(engine) => engine,
-        Err(LoadFailed(found)) => return Err(invalid(&found, format)),
-    };
-    let snapshot = engine.current();
-    let warnings = snapshot.warnings();
-    if format == Format::Pretty {
-        for warning in warnings {
-            eprintln!("{warning}");
-        }
+pub fn check(settings: &Settings, args: &CheckArgs) -> Result<(), Failure> {
+    let (config, mut found) = configuration(settings);
+    let issuer = config.public_url().map(|public| public.issuer().to_owned());
+    found
+        .extend(issuer.as_ref().err().into_iter().flat_map(|error| error.0.iter().map(|text| setting(text))));
+    let issuer = issuer.unwrap_or_else(|_| format!("http://{}", config.listen));
+    let options = args.target.options(&config, &issuer)?;
+    let Checked { found: more, tests, snapshot } = check_policies(&options);
+    found.extend(more);
+    let failed: Vec<&Diagnostic> = tests.iter().filter_map(|outcome| outcome.failure.as_ref()).collect();
+    found.extend(failed.iter().copied().cloned());
+    report::findings(&found, args.format);
+
+    let failures = failed.len();
+    let errors = found.iter().filter(|one| one.severity == Severity::Error).count() - failures;
+    let warnings = found.len() - errors - failures;
+    let title = options.tree.title();
+    if errors > 0 || (args.deny_warnings && warnings > 0) {
+        let more = if failures > 0 { format!(", {failures} policy tests failed") } else { String::new() };
+        return Err(Failure::Invalid(format!("{title}: {errors} errors, {warnings} warnings{more}")));
     }
-    let failed = tests_run::run(&snapshot);
-    if !failed.is_empty() {
-        print(&failed, format);
-        return Err(Failure::Tests(format!("{} policy tests failed", failed.len())));
+    if failures > 0 {
+        return Err(Failure::Tests(format!("{title}: {failures} of {} policy tests failed", tests.len())));
     }
-    if format == Format::Json {
-        print(warnings, format);
+    if let Some(snapshot) = snapshot {
+        eprintln!(
+            "grantwood: {title} is valid: {} policies, {} global scopes, {} tests passed, {warnings} warnings, revision {}",
+            snapshot.policy_count(),
+            snapshot.global().scopes.len(),
+            tests.len(),
+            snapshot.revision()
+        );
     }
-    let status = engine.status();
-    eprintln!(
-        "grantwood: {} is valid: {} policies, {} global scopes, {} tests passed, revision {}",
-        config.policies.path.display(),
-        status.policies,
-        status.scopes,
-        tests_run::count(&snapshot),
-        status.revision
-    );
     Ok(())
 }
 
-fn invalid(found: &[Diagnostic], format: Format) -> Failure {
-    print(found, format);
-    Failure::Invalid(format!("{} problems in the policies", found.len()))
+/// The settings, or the defaults beside what is wrong with them, so that the policies are looked at all the same.
+fn configuration(settings: &Settings) -> (Config, Vec<Diagnostic>) {
+    match settings.read() {
+        Ok((config, _)) => {
+            let found = check_key_files(&config).iter().map(|text| setting(text)).collect();
+            (config, found)
+        }
+        Err(error) => (Config::default(), error.0.iter().map(|text| setting(text)).collect()),
+    }
 }
 
-fn print(found: &[Diagnostic], format: Format) {
-    match format {
-        Format::Pretty => found.iter().for_each(|one| println!("{one}")),
-        Format::Json => {
-            let rows: Vec<_> = found
-                .iter()
-                .map(|one| {
-                    json!({
-                        "severity": format!("{:?}", one.severity).to_lowercase(), "file": one.file,
-                        "line": one.line, "column": one.column, "message": one.message, "hint": one.hint,
-                    })
-                })
-                .collect();
-            println!("{}", serde_json::to_string_pretty(&rows).unwrap_or_default());
-        }
-    }
+/// A wrong setting. The text begins with the file where the setting stands in one.
+fn setting(text: &str) -> Diagnostic {
+    let file = text.split_once(": ").filter(|(file, _)| std::path::Path::new(file).is_file());
+    let (file, message) = file.unwrap_or(("configuration", text));
+    Diagnostic::file(file, message).code(codes::CONFIG)
 }

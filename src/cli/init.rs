@@ -13,6 +13,7 @@ struct ShippedPolicies;
 #[derive(RustEmbed)]
 #[folder = "config/"]
 #[include = "grantwood.yaml"]
+#[include = "grantwood.schema.json"]
 struct ShippedConfig;
 
 /// Writes what is not there yet.

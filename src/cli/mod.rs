@@ -4,6 +4,7 @@ mod check;
 mod client;
 mod config;
 mod demo;
+mod fmt;
 mod init;
 mod keys;
 mod output;
@@ -12,7 +13,11 @@ mod plan_server;
 mod policy;
 mod prove;
 mod replay;
+mod report;
+mod schema;
 mod serve;
+mod target;
+mod test;
 mod token;
 mod user;
 mod why;
@@ -67,11 +72,11 @@ enum Command {
         dir: PathBuf,
     },
     /// Check configuration and policies, and run the policy tests; shows every error at once.
-    Check {
-        /// How to print what was found.
-        #[arg(long, default_value = "pretty")]
-        format: check::Format,
-    },
+    Check(check::CheckArgs),
+    /// Run the policy tests.
+    Test(test::TestArgs),
+    /// Lay out Cedar and YAML files; comments and meaning stay.
+    Fmt(fmt::FmtArgs),
     /// Obtain an access token from the running server, as a client would.
     Token(token::TokenArgs),
     /// Print a signed assertion of a client whose private key lies in a file.
@@ -87,6 +92,12 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Prove that a change permits nothing new, or that no policy permits what it never should. Needs cvc5.
     Prove(prove::ProveArgs),
+    /// Print the JSON Schema of a kind of document: config, catalog, global, client, role, tests,
+    /// invariants.
+    Schema {
+        /// Which.
+        name: String,
+    },
     /// Print the API document (OpenAPI 3).
     Openapi,
     /// Manage clients, on the database itself.
@@ -163,7 +174,10 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Serve => serve::serve(&settings),
         Command::Init { dir } => init::init(&dir),
-        Command::Check { format } => check::check(&settings, format),
+        Command::Check(args) => check::check(&settings, &args),
+        Command::Test(args) => test::test(&settings, &args),
+        Command::Fmt(args) => fmt::fmt(&settings, &args),
+        Command::Schema { name } => schema::schema(&name),
         Command::Token(args) => token::token(&settings, &args),
         Command::Assertion(args) => token::assertion(&settings, &args),
         Command::Why(args) => why::why(&settings, &args),
@@ -198,9 +212,14 @@ fn die_with_the_pipe() {
 impl Settings {
     /// Reads, merges and validates.
     fn load(&self) -> Result<(Config, Origins), Failure> {
+        Ok(self.read()?)
+    }
+
+    /// The same with the error as it is.
+    fn read(&self) -> Result<(Config, Origins), ConfigError> {
         let environment = std::env::vars().filter(|(name, _)| name.starts_with("GRANTWOOD_")).collect();
         let sources = Sources { file: self.config.clone(), environment, flags: self.set.clone() };
-        Ok(load(&sources)?)
+        load(&sources)
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::json;
 use super::output::Format;
 use super::{Failure, Settings};
 use crate::app::policy_source::options;
-use crate::policy::Engine;
+use crate::policy::check::load_once;
+use crate::policy::{Engine, table};
 
 /// Subcommands of `policy`.
 #[derive(Subcommand)]
@@ -22,16 +23,23 @@ pub enum PolicyCommand {
     },
     /// Print the schema that rules are written against.
     Schema,
+    /// Print all that is permitted: client × grant × scope and role × action, with the deciding policies.
+    Table,
 }
 
 /// Carries a subcommand out.
 pub fn policy(settings: &Settings, command: PolicyCommand) -> Result<(), Failure> {
     let (config, _) = settings.load()?;
     let public = config.public_url()?;
-    let engine = Engine::open(options(&config, public.issuer()).map_err(Failure::Invalid)?)
-        .map_err(|failed| Failure::Invalid(failed.to_string()))?;
+    let options = options(&config, public.issuer()).map_err(Failure::Invalid)?;
+    let engine = Engine::open(options.clone()).map_err(|failed| Failure::Invalid(failed.to_string()))?;
     let snapshot = engine.current();
     match command {
+        // Made from a set of its own, since it is asked with an eye on every policy.
+        PolicyCommand::Table => {
+            let snapshot = load_once(&options).map_err(|failed| Failure::Invalid(failed.to_string()))?;
+            print!("{}", table(snapshot));
+        }
         PolicyCommand::Schema => print!("{}", snapshot.schema_text()),
         PolicyCommand::Show { what, format } => {
             let wanted = |id: &str, source: &str| {

@@ -1,9 +1,10 @@
 //! The settings of forward-auth.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Forward-auth: which hosts are protected, whom it answers, and how.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForwardAuth {
     /// Protected hosts: `api.example.com` (https), or an origin such as `http://127.0.0.1:8088`.

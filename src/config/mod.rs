@@ -18,7 +18,7 @@ pub use forward_auth::ForwardAuth;
 pub use load::{Origin, Origins, Sources, load};
 pub use pages::{EarlyErrors, Pages, TrustedIssuer, UserMatch};
 pub use policy_source::{GitSource, PolicySource, Signed};
-pub use seconds::Seconds;
+pub use seconds::{Seconds, duration_schema};
 pub use settings::{
     AdminWrites, Assertions, Clients, Config, Cors, Database, Docs, Keys, Limits, Log, LogFormat, OnDenied,
     Policies, Scopes, Server, Sessions, TokenAlg, Tokens, Users,

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Seconds;
 
 /// The built-in pages.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, Default, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pages {
     /// A consent page of your own; absent = the built-in one. Its origin belongs in `cors.consent_origins`.
@@ -19,7 +20,7 @@ pub struct Pages {
 }
 
 /// An application whose users are users here too, and are recognised by its own JWTs.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrustedIssuer {
     /// `iss` of its tokens, exactly.
@@ -50,7 +51,7 @@ fn an_hour() -> Seconds {
 }
 
 /// By what a claim names a local user.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq, Default, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UserMatch {
     /// The document id.
@@ -63,7 +64,7 @@ pub enum UserMatch {
 }
 
 /// What becomes of an authorization request that is wrong, once client and redirect URI are known to be right.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq, Default, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EarlyErrors {
     /// To the client (RFC 6749 §4.1.2.1).

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Seconds;
 
 /// Where policies come from instead of a folder.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, Default, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicySource {
     /// A git repository: the server follows one of its refs, and loads the tree of a commit.
@@ -16,7 +17,7 @@ pub struct PolicySource {
 }
 
 /// A ref of a git repository. Neither `url` nor `path` = policies come from the folder.
-#[derive(Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GitSource {
     /// A remote repository: `https://…`, `ssh://…`, `git@host:path` or `file://…`.
@@ -62,7 +63,7 @@ impl fmt::Debug for GitSource {
 }
 
 /// Which commits are accepted.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, Default, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Signed {
     /// Only commits with a good SSH signature.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A duration in whole seconds, written as a number of seconds or as `30s`, `15m`, `2h`, `7d`.
@@ -59,6 +60,28 @@ impl<'de> Deserialize<'de> for Seconds {
         }
         deserializer.deserialize_any(Visitor)
     }
+}
+
+impl JsonSchema for Seconds {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Seconds".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        duration_schema()
+    }
+}
+
+/// The JSON Schema of a duration, in settings and in documents.
+pub fn duration_schema() -> schemars::Schema {
+    schemars::json_schema!({
+        "description": "A length of time: seconds, or a number with s, m, h or d.",
+        "examples": [900, "15m", "1h", "7d"],
+        "anyOf": [
+            { "type": "integer", "minimum": 0 },
+            { "type": "string", "pattern": "^[0-9]{1,10}[smhd]?$" },
+        ],
+    })
 }
 
 #[cfg(test)]

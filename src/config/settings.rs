@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Seconds;
@@ -11,7 +12,7 @@ use super::pages::{Pages, TrustedIssuer};
 use super::policy_source::PolicySource;
 
 /// All settings.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Address and port to listen on.
@@ -90,7 +91,7 @@ impl Default for Config {
 }
 
 /// Storage.
-#[derive(Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Default, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
     /// `sqlite:PATH` or `postgres://…`; the scheme alone chooses. Absent = `<data_dir>/grantwood.db`.
@@ -106,7 +107,7 @@ impl fmt::Debug for Database {
 }
 
 /// Where policies come from and who may write them.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policies {
     /// The policy folder.
@@ -134,7 +135,7 @@ impl Default for Policies {
 }
 
 /// Where clients go that are made through the API or pages (design §3).
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AdminWrites {
     /// Into the database.
@@ -146,7 +147,7 @@ pub enum AdminWrites {
 }
 
 /// Access tokens and codes.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tokens {
     /// The algorithm that signs access tokens.
@@ -174,7 +175,7 @@ impl Default for Tokens {
 }
 
 /// Signature algorithm of access tokens (RFC 7518 §3.1).
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub enum TokenAlg {
     /// RSA PKCS#1 v1.5 with SHA-256.
     RS256,
@@ -187,7 +188,7 @@ pub enum TokenAlg {
 }
 
 /// Grant and client assertions.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Assertions {
     /// Longest life of an assertion.
@@ -203,7 +204,7 @@ impl Default for Assertions {
 }
 
 /// Signing keys.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Keys {
     /// A private key in PEM to sign with, instead of a generated one.
@@ -221,7 +222,7 @@ impl Default for Keys {
 }
 
 /// Clients made through the API.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Clients {
     /// Modulus of generated client keys, in bits.
@@ -237,7 +238,7 @@ impl Default for Clients {
 }
 
 /// What happens to a scope that the policy refuses.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, Default, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scopes {
     /// Refuse the request, or grant the rest.
@@ -245,7 +246,7 @@ pub struct Scopes {
 }
 
 /// What a denied scope does to its request.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq, Default, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnDenied {
     /// `invalid_scope`, naming the scope.
@@ -256,7 +257,7 @@ pub enum OnDenied {
 }
 
 /// Local users.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Users {
     /// Life of the token that `/auth/local` answers.
@@ -284,7 +285,7 @@ impl Default for Users {
 }
 
 /// Browser sessions.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sessions {
     /// Ends after so long without use.
@@ -300,7 +301,7 @@ impl Default for Sessions {
 }
 
 /// Bounds on what a caller may use.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Failed client authentications per client and address within `window`.
@@ -331,7 +332,7 @@ impl Default for Limits {
 }
 
 /// The listener and what stands before it.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
     /// Addresses or networks of proxies whose `X-Forwarded-For` is believed.
@@ -349,7 +350,7 @@ impl Default for Server {
 }
 
 /// Cross-origin calls.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, Default, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cors {
     /// Origins of custom consent pages: they may call `/auth/local` and the two consent calls.
@@ -357,7 +358,7 @@ pub struct Cors {
 }
 
 /// Swagger UI.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Docs {
     /// Whether `/docs` is served.
@@ -371,7 +372,7 @@ impl Default for Docs {
 }
 
 /// Logging.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// `auto` is pretty on a terminal and JSON otherwise.
@@ -387,7 +388,7 @@ impl Default for Log {
 }
 
 /// The form of log lines.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// By whether standard error is a terminal.
@@ -399,7 +400,7 @@ pub enum LogFormat {
 }
 
 /// The decision log: one JSON object a line.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Decisions {
     /// Whether decisions go to standard output.
@@ -423,7 +424,7 @@ impl Default for Decisions {
 }
 
 /// The audit log in the database.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Audit {
     /// Whether each token request that the policy decided gets an entry.

@@ -44,6 +44,7 @@ pub mod problem_docs;
 pub mod query;
 pub mod revoked;
 pub mod routes;
+mod schemas;
 pub mod scopes;
 pub mod server;
 pub mod server_info;

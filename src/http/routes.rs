@@ -30,6 +30,7 @@ use super::page;
 use super::path::below;
 use super::policy_reloads::PolicyReloadsApi;
 use super::revoked::RevokedApi;
+use super::schemas;
 use super::scopes::ScopesApi;
 use super::server_info::{ServerApi, healthz, metrics, readyz};
 use super::sessions::SessionsApi;
@@ -222,7 +223,7 @@ pub fn routes(
         routes = docs::routes(routes, app.public.url(), app.public.issuer())
             .at("/openapi.json", get(docs::document(document)));
     }
-    let routes = admin::routes(routes).nest("/", service(Some(Arc::clone(app))));
+    let routes = schemas::routes(admin::routes(routes)).nest("/", service(Some(Arc::clone(app))));
     let (shared, named) = (Arc::clone(app), Arc::clone(app));
     let routes = routes
         .around(page::errors)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::grant::GrantType;
@@ -35,7 +36,7 @@ pub fn is_name(text: &str) -> bool {
 }
 
 /// Client type (RFC 6749 §2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientType {
     /// Can keep a credential.
@@ -45,7 +46,7 @@ pub enum ClientType {
 }
 
 /// How a client authenticates; pinned per client (attack row F6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ClientAuth {
     /// `client_secret_basic` or `client_secret_post` (RFC 6749 §2.3.1).
     #[serde(rename = "client_secret")]
@@ -59,7 +60,7 @@ pub enum ClientAuth {
 }
 
 /// What PKCE a client must use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 pub enum PkceRule {
     /// S256 only.
     #[default]
@@ -73,7 +74,7 @@ pub enum PkceRule {
 }
 
 /// Which shape a client's grant assertions have (design §6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AssertionStyle {
     /// `iss` = client id, `sub` = client id or a user (RFC 7523 §3).

@@ -1,9 +1,10 @@
 //! Grant types: the ways to obtain a token.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A grant type that this server knows. Discovery, the schema and the token endpoint follow from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum GrantType {
     /// RFC 6749 §4.1, with PKCE (RFC 7636).
     #[serde(rename = "code", alias = "authorization_code")]

@@ -10,6 +10,7 @@ use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, Request, Sc
 use super::names::Names;
 use super::question::Decision;
 use super::slice::{Index, Key};
+use super::testing::probe::Probe;
 
 /// What a snapshot decides with.
 pub struct Decider {
@@ -22,6 +23,8 @@ pub struct Decider {
     /// Counts evaluation errors over the life of the process.
     pub(super) failures: Arc<AtomicU64>,
     authorizer: Authorizer,
+    /// Notes which policies and conditions questions meet; only where a run of tests wants to know.
+    pub(super) probe: Option<Probe>,
 }
 
 /// A question in Cedar's words.
@@ -89,7 +92,7 @@ impl Decider {
         forbids: HashMap<String, (usize, Option<String>)>,
         failures: Arc<AtomicU64>,
     ) -> Self {
-        Self { names, index, schema, forbids, failures, authorizer: Authorizer::new() }
+        Self { names, index, schema, forbids, failures, authorizer: Authorizer::new(), probe: None }
     }
 
     /// Decides.
@@ -107,9 +110,14 @@ impl Decider {
             Ok(request) => request,
             Err(error) => return self.failed(error.to_string()),
         };
+        let kinds = (ask.key.principal, ask.key.resource);
         let Some(slice) = self.index.slice(ask.key) else {
             return self.failed("policies with one id".to_owned());
         };
+        if let Some(probe) = &self.probe {
+            probe.looked_up(kinds, ask.principal, ask.forbid, ask.permit.as_deref());
+            probe.evaluated(&request, &slice, ask.entities);
+        }
         let response = self.authorizer.is_authorized(&request, &slice, ask.entities);
         let diagnostics = response.diagnostics();
         let mut errors: Vec<String> = diagnostics.errors().map(ToString::to_string).collect();

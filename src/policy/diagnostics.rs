@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The code of errors that have none of their own.
+pub const INVALID: &str = "policy.invalid";
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -16,6 +19,8 @@ pub enum Severity {
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,
+    /// What kind of finding it is, such as `lint.unknown-client`: stable, for `@allow` and for tools.
+    pub code: &'static str,
     /// The file, as the configured folder names it.
     pub file: String,
     /// Line, from 1; 0 = the file as a whole.
@@ -44,6 +49,7 @@ impl Diagnostic {
     pub fn at(file: impl Into<String>, line: usize, column: usize, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
+            code: INVALID,
             file: file.into(),
             line,
             column,
@@ -57,6 +63,13 @@ impl Diagnostic {
     #[must_use]
     pub fn warning(mut self) -> Self {
         self.severity = Severity::Warning;
+        self
+    }
+
+    /// Names the kind of finding.
+    #[must_use]
+    pub fn code(mut self, code: &'static str) -> Self {
+        self.code = code;
         self
     }
 
@@ -80,7 +93,10 @@ impl Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = if self.severity == Severity::Error { "error" } else { "warning" };
-        write!(f, "{word}: {}", printable(&self.message))?;
+        match self.code {
+            INVALID => write!(f, "{word}: {}", printable(&self.message))?,
+            code => write!(f, "{word}[{code}]: {}", printable(&self.message))?,
+        }
         write!(f, "\n  --> {}", printable(&self.file))?;
         if self.line > 0 {
             write!(f, ":{}:{}", self.line, self.column.max(1))?;

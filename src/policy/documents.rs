@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::oauth::client::{AssertionStyle, ClientAuth, ClientType, PkceRule};
 use crate::oauth::grant::GrantType;
-use crate::oauth::pkce;
 
 /// Who may write a document besides people with an editor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ManagedBy {
     /// The admin API writes it.
@@ -18,7 +18,7 @@ pub enum ManagedBy {
 }
 
 /// `catalog/*.yaml`: content types, their actions, and the routes that perform them.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogDocument {
     /// By name, such as `api::form.form`.
@@ -26,7 +26,7 @@ pub struct CatalogDocument {
 }
 
 /// One content type.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContentTypeDocument {
     /// What people see.
@@ -41,7 +41,7 @@ pub struct ContentTypeDocument {
 }
 
 /// One action.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActionDocument {
     /// What people see, on the consent page for example.
@@ -59,7 +59,7 @@ pub struct ActionDocument {
 }
 
 /// `global.yaml`: the ceiling of every token.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GlobalDocument {
     /// `admin` = the admin API may write it.
@@ -70,7 +70,7 @@ pub struct GlobalDocument {
 }
 
 /// `roles/<role>.yaml`: what the users of a role may do.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleDocument {
     /// What people see.
@@ -81,7 +81,7 @@ pub struct RoleDocument {
 }
 
 /// `clients/<client_id>.yaml`, and the same form in the database.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientDocument {
     /// `admin` = the admin API may write this file.
@@ -158,136 +158,6 @@ impl ClientDocument {
     }
 }
 
-/// `tests/*.yaml`: who asks what, and what the answer must be.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct TestsDocument {
-    /// The cases.
-    pub tests: Vec<TestCase>,
-}
-
-/// One case: a grant question (`grant`), or a use or administration question (`action`).
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct TestCase {
-    /// What it shows.
-    pub name: String,
-    /// A client of the folder.
-    #[serde(default)]
-    pub client: Option<String>,
-    /// The grant type of a grant question.
-    #[serde(default)]
-    pub grant: Option<GrantType>,
-    /// The scope asked for; absent = may the grant start at all.
-    #[serde(default)]
-    pub scope: Option<String>,
-    /// The action of a use or administration question.
-    #[serde(default)]
-    pub action: Option<String>,
-    /// The client that an administration question is about; absent = the server.
-    #[serde(default)]
-    pub about: Option<String>,
-    /// The user; absent = a machine.
-    #[serde(default)]
-    pub user: Option<TestUser>,
-    /// What the token carries; absent = the action itself.
-    #[serde(default)]
-    pub token: Option<Vec<String>>,
-    /// What differs from the ordinary request.
-    #[serde(default)]
-    pub context: TestContext,
-    /// `allow` or `deny`.
-    pub expect: Expected,
-    /// The deciding policies, exactly.
-    #[serde(default)]
-    pub policies: Option<Vec<String>>,
-    /// The error code of a denial.
-    #[serde(default)]
-    pub error: Option<String>,
-}
-
-/// What a test expects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Expected {
-    /// Permitted.
-    Allow,
-    /// Not permitted.
-    Deny,
-}
-
-/// The user of a test.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct TestUser {
-    /// Default: `ann`.
-    #[serde(default)]
-    pub username: Option<String>,
-    /// Default: none.
-    #[serde(default)]
-    pub roles: Vec<String>,
-    /// Default: no.
-    #[serde(default)]
-    pub blocked: bool,
-}
-
-/// What a test changes in the context. Everything has an ordinary value.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct TestContext {
-    /// Default: 127.0.0.1.
-    #[serde(default)]
-    pub ip: Option<std::net::IpAddr>,
-    /// RFC 3339; default: a Monday at noon, UTC.
-    #[serde(default)]
-    pub time: Option<String>,
-    /// Default: 15m.
-    #[serde(default)]
-    pub ttl: Option<Ttl>,
-    /// Default: none.
-    #[serde(default)]
-    pub audience: Vec<String>,
-    /// `S256`, `plain`, or `none`; default: S256 for the code grant.
-    #[serde(default)]
-    pub pkce: Option<TestPkce>,
-    /// Scopes that the user agreed to; default: the one asked for.
-    #[serde(default)]
-    pub consented: Option<Vec<String>>,
-    /// Age of the sign-in.
-    #[serde(default)]
-    pub auth_age: Option<Ttl>,
-    /// The assertion's algorithm; default: RS256.
-    #[serde(default)]
-    pub alg: Option<String>,
-    /// The assertion's life; default: 60 s.
-    #[serde(default)]
-    pub assertion_ttl: Option<Ttl>,
-}
-
-/// PKCE in a test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub enum TestPkce {
-    /// With S256.
-    S256,
-    /// With plain.
-    #[serde(rename = "plain")]
-    Plain,
-    /// Without.
-    #[serde(rename = "none")]
-    None,
-}
-
-impl TestPkce {
-    /// The fact that it stands for.
-    pub fn method(self) -> Option<pkce::Method> {
-        match self {
-            Self::S256 => Some(pkce::Method::S256),
-            Self::Plain => Some(pkce::Method::Plain),
-            Self::None => None,
-        }
-    }
-}
-
 /// A length of time in seconds: a number, or a number with `s`, `m`, `h` or `d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ttl(pub u64);
@@ -336,6 +206,16 @@ impl<'de> Deserialize<'de> for Ttl {
             }
         }
         deserializer.deserialize_any(TtlVisitor)
+    }
+}
+
+impl JsonSchema for Ttl {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Ttl".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        crate::config::duration_schema()
     }
 }
 

@@ -262,7 +262,7 @@ impl Folder {
 
 /// Reads a regular file inside the root, at most [`MAX_BYTES`], as UTF-8 without a byte order mark.
 /// The error never holds content.
-fn read_inside(root: &Path, path: &Path) -> Result<String, String> {
+pub(super) fn read_inside(root: &Path, path: &Path) -> Result<String, String> {
     let real = fs::canonicalize(path).map_err(|error| reason(&error))?;
     if !real.starts_with(root) {
         return Err("a link that leaves the policy folder".to_owned());

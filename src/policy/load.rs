@@ -8,16 +8,16 @@ use std::sync::atomic::AtomicU64;
 
 use super::assemble::{self, Parts};
 use super::catalog::{Catalog, is_admin};
+use super::check::codes;
 use super::client::{Built, FieldProblem, Place, Surroundings, build};
 use super::diagnostics::{Diagnostic, Severity, did_you_mean};
-use super::documents::{
-    CatalogDocument, ClientDocument, GlobalDocument, ManagedBy, RoleDocument, TestsDocument,
-};
+use super::documents::{CatalogDocument, ClientDocument, GlobalDocument, ManagedBy, RoleDocument};
 use super::files::{Folder, Kind, Source};
 use super::prove::InvariantsDocument;
 use super::shapes;
 use super::snapshot::{Global, LoadedTests, Role, Snapshot};
 use super::source::Tree;
+use super::testing::documents::TestsDocument;
 use super::validate::Cache;
 use super::yaml::{Node, Parsed, Step, parse};
 use crate::oauth::client::{ActFor, Client, ClientId};
@@ -84,6 +84,14 @@ pub(super) fn read(options: &Options) -> (Folder, String) {
     (folder, digest[..16].to_owned())
 }
 
+/// What a look at a folder's content found: a snapshot unless something stands in its way, and every finding.
+pub(super) struct Examined {
+    /// None = something was found that leaves no snapshot to make. A snapshot beside errors is not for use.
+    pub snapshot: Option<Snapshot>,
+    /// Errors first, then by place.
+    pub found: Vec<Diagnostic>,
+}
+
 /// Makes a snapshot of a folder's content, or says everything that is wrong with it.
 pub(super) fn load(
     options: &Options,
@@ -92,11 +100,33 @@ pub(super) fn load(
     cache: &mut Cache,
     failures: &Arc<AtomicU64>,
 ) -> Result<Snapshot, Vec<Diagnostic>> {
+    let Examined { snapshot, found } = examine(options, folder, revision, cache, failures);
+    match snapshot {
+        Some(mut snapshot) if found.iter().all(|d| d.severity == Severity::Warning) => {
+            snapshot.warnings = found;
+            let failed = if options.run_tests { super::testing::failures(&snapshot) } else { Vec::new() };
+            if failed.is_empty() { Ok(snapshot) } else { Err(failed) }
+        }
+        _ => Err(found.into_iter().filter(|d| d.severity == Severity::Error).collect()),
+    }
+}
+
+/// Looks at a folder's content without stopping at errors.
+pub(super) fn examine(
+    options: &Options,
+    folder: &Folder,
+    revision: &str,
+    cache: &mut Cache,
+    failures: &Arc<AtomicU64>,
+) -> Examined {
     // The thread's stack is large and ends with it: what is parsed here cannot take the process down.
     std::thread::scope(|scope| {
-        let work = || load_here(options, folder, revision, cache, failures);
+        let work = || examine_here(options, folder, revision, cache, failures);
         let thread = std::thread::Builder::new().name("policy-load".to_owned()).stack_size(STACK_BYTES);
-        let internal = |why: String| Err(vec![Diagnostic::file(options.tree.title(), why)]);
+        let internal = |why: String| Examined {
+            snapshot: None,
+            found: vec![Diagnostic::file(options.tree.title(), why)],
+        };
         match thread.spawn_scoped(scope, work) {
             Ok(handle) => {
                 handle.join().unwrap_or_else(|_| internal("loading failed; this is a bug".to_owned()))
@@ -106,13 +136,13 @@ pub(super) fn load(
     })
 }
 
-fn load_here(
+fn examine_here(
     options: &Options,
     folder: &Folder,
     revision: &str,
     cache: &mut Cache,
     failures: &Arc<AtomicU64>,
-) -> Result<Snapshot, Vec<Diagnostic>> {
+) -> Examined {
     let mut loader = Loader { options, found: folder.errors.clone() };
     let catalog = loader.catalog(folder);
     let (global, source) = loader.global(folder, &catalog);
@@ -125,22 +155,11 @@ fn load_here(
     let parts = Parts { catalog, global, ceiling, ceiling_source: source, roles, clients, tests };
     let snapshot = assemble::assemble(&mut loader, parts, folder, revision, cache, failures);
     let Loader { mut found, .. } = loader;
+    super::check::allow::filter(&mut found, options, folder);
     found.sort_by(|a, b| {
         (a.severity, &a.file, a.line, a.column).cmp(&(b.severity, &b.file, b.line, b.column))
     });
-    match snapshot {
-        Some(mut snapshot) if found.iter().all(|d| d.severity == Severity::Warning) => {
-            snapshot.warnings = found;
-            if options.run_tests {
-                let failed = super::tests_run::run(&snapshot);
-                if !failed.is_empty() {
-                    return Err(failed);
-                }
-            }
-            Ok(snapshot)
-        }
-        _ => Err(found.into_iter().filter(|d| d.severity == Severity::Error).collect()),
-    }
+    Examined { snapshot, found }
 }
 
 impl Loader<'_> {
@@ -280,6 +299,7 @@ impl Loader<'_> {
                     );
                     if let Some(last) = self.found.last_mut() {
                         last.severity = Severity::Warning;
+                        last.code = codes::ABOVE_CEILING;
                     }
                 }
                 for scope in scopes {
@@ -314,7 +334,7 @@ impl Loader<'_> {
             let Some(id) = ClientId::parse(&source.stem) else { continue };
             match build(&id, &parsed.document, &around) {
                 Ok(Built { client, warnings }) => {
-                    self.problems(source, &parsed.tree, warnings, true);
+                    self.problems(source, &parsed.tree, warnings, Some(codes::ABOVE_CEILING));
                     self.unknown_roles(source, &parsed.tree, &parsed.document, roles);
                     let line = parsed.tree.place_of_field("scopes").0;
                     clients.push(ReadClient {
@@ -324,17 +344,25 @@ impl Loader<'_> {
                         source: format!("policies/{}:{line}", source.relative),
                     });
                 }
-                Err(errors) => self.problems(source, &parsed.tree, errors, false),
+                Err(errors) => self.problems(source, &parsed.tree, errors, None),
             }
         }
         clients
     }
 
-    fn problems(&mut self, source: &Source, tree: &Node, problems: Vec<FieldProblem>, warnings: bool) {
+    /// Reports what is wrong with fields; as warnings where a lint's code is given.
+    fn problems(
+        &mut self,
+        source: &Source,
+        tree: &Node,
+        problems: Vec<FieldProblem>,
+        lint: Option<&'static str>,
+    ) {
         for problem in problems {
             self.report(source, tree.place_of_field(&problem.field), problem.message);
-            if let Some(last) = self.found.last_mut().filter(|_| warnings) {
+            if let (Some(last), Some(code)) = (self.found.last_mut(), lint) {
                 last.severity = Severity::Warning;
+                last.code = code;
             }
         }
     }
@@ -349,7 +377,7 @@ impl Loader<'_> {
                     field: format!("act_for[{index}]"),
                     message: format!("no role {name}{near}"),
                 };
-                self.problems(source, tree, vec![problem], true);
+                self.problems(source, tree, vec![problem], Some(codes::UNKNOWN_ROLE));
             }
         }
     }
@@ -365,12 +393,10 @@ impl Loader<'_> {
         let mut tests = Vec::new();
         for source in folder.sources.iter().filter(|s| s.kind == Kind::Test) {
             let Some(parsed) = self.document::<TestsDocument>(source, &shapes::TESTS) else { continue };
-            let count = parsed.document.tests.len();
-            let place = |index| parsed.tree.place(&[Step::Key("tests"), Step::Item(index)]);
             tests.push(LoadedTests {
                 file: self.shown(&source.relative),
                 text: source.text.clone(),
-                places: (0..count).map(place).collect(),
+                tree: parsed.tree,
                 document: parsed.document,
             });
         }

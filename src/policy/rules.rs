@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{Policy, PolicyId};
 
-use super::diagnostics::{Diagnostic, did_you_mean, line_column};
+use super::check::{allow, codes};
+use super::diagnostics::{Diagnostic, Severity, did_you_mean, line_column};
 
 /// Deepest nesting of brackets.
 const MAX_DEPTH: usize = 48;
@@ -15,7 +16,7 @@ const MAX_OPERATORS: usize = 400;
 /// Most dots of one policy.
 const MAX_DOTS: usize = 2_000;
 /// Annotation keys that mean something here.
-const ANNOTATIONS: [&str; 7] = ["id", "error", "source", "advice", "acr_values", "max_age", "title"];
+const ANNOTATIONS: [&str; 8] = ["id", "error", "source", "advice", "acr_values", "max_age", "title", "allow"];
 /// Beginnings of ids that the server gives.
 const RESERVED: [&str; 6] = ["kernel.", "base.", "client.", "role.", "global.", "rule."];
 
@@ -52,9 +53,12 @@ pub struct Declared {
     pub names: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
-struct Statement {
-    start: usize,
-    end: usize,
+/// Where a policy stands in a text: byte offsets.
+pub struct Statement {
+    /// Its first byte.
+    pub start: usize,
+    /// Behind its semicolon.
+    pub end: usize,
 }
 
 /// Reads a text of Cedar. `label` is how `@source` names it, `file` how messages do.
@@ -72,7 +76,9 @@ pub fn read(file: &str, label: &str, text: &str, reserved_ids: bool) -> (Vec<Rul
         let body = &text[statement.start..statement.end];
         match Policy::parse(None, body) {
             Ok(policy) => {
-                found.extend(lint(file, text, statement.start, &policy, reserved_ids));
+                let mut linted = lint(file, text, statement.start, &policy, reserved_ids);
+                linted.retain(|d| d.severity == Severity::Error || !allow::by_annotation(&policy, d.code));
+                found.extend(linted);
                 let (line, column) = line_column(text, statement.start);
                 let id = match policy.annotation("id") {
                     Some(id) if !id.is_empty() => id.to_owned(),
@@ -129,11 +135,17 @@ fn lint(file: &str, text: &str, start: usize, policy: &Policy, reserved_ids: boo
     }
     for (key, _) in policy.annotations().filter(|(key, _)| !ANNOTATIONS.contains(key)) {
         let message = format!("annotation @{key} means nothing here{}", did_you_mean(key, ANNOTATIONS));
-        found.push(Diagnostic::at(file, line, column, message).snippet(text).warning());
+        found.push(
+            Diagnostic::at(file, line, column, message)
+                .code(codes::UNKNOWN_ANNOTATION)
+                .snippet(text)
+                .warning(),
+        );
     }
     if policy.annotation("id").is_none() {
         found.push(
             Diagnostic::at(file, line, column, "the policy has no @id; logs will name its file and line")
+                .code(codes::NO_ID)
                 .hint("write @id(\"what-it-says\") above it")
                 .snippet(text)
                 .warning(),
@@ -181,8 +193,19 @@ pub fn unknown_names(rule: &Rule, declared: &Declared, file_text: &str) -> Vec<D
         let near = did_you_mean(&id, names.iter().map(String::as_str));
         let message = format!("no document declares {}{near}", super::catalog::shown(&uid.to_string()));
         let diagnostic = Diagnostic::at(&origin.file, line, column, message).snippet(file_text);
-        let certain = matches!(kind.as_str(), "Scope" | "ContentType");
-        found.push(if certain { diagnostic } else { diagnostic.warning() });
+        let (code, certain) = match kind.as_str() {
+            "Scope" => (codes::UNKNOWN_SCOPE, true),
+            "ContentType" => (codes::UNKNOWN_CONTENT_TYPE, true),
+            "Role" => (codes::UNKNOWN_ROLE, false),
+            "ClientGroup" => (codes::UNKNOWN_GROUP, false),
+            _ => (codes::UNKNOWN_CLIENT, false),
+        };
+        let diagnostic = diagnostic.code(code);
+        if certain {
+            found.push(diagnostic);
+        } else if !allow::by_annotation(&rule.policy, code) {
+            found.push(diagnostic.warning());
+        }
     }
     found
 }
@@ -197,7 +220,7 @@ struct Counts {
 
 /// Splits a text at its semicolons, and refuses what is nested so deeply that parsing or evaluating it
 /// could overflow a stack, which would end the process (attack row Y10).
-fn split(text: &str) -> Result<Vec<Statement>, (usize, String)> {
+pub fn split(text: &str) -> Result<Vec<Statement>, (usize, String)> {
     let bytes = text.as_bytes();
     let mut statements = Vec::new();
     let mut start = None;

@@ -59,33 +59,72 @@ pub const CLIENT: Shape = Shape::Keys(&[
 ]);
 
 /// The keys of a test document.
-pub const TESTS: Shape = Shape::Keys(&[(
-    "tests",
-    Shape::Items(&Shape::Keys(&[
-        ("name", Shape::Any),
-        ("client", Shape::Any),
-        ("grant", Shape::Any),
-        ("scope", Shape::Any),
-        ("action", Shape::Any),
-        ("about", Shape::Any),
-        ("user", Shape::Keys(&[("username", Shape::Any), ("roles", Shape::Any), ("blocked", Shape::Any)])),
-        ("token", Shape::Any),
-        (
-            "context",
-            Shape::Keys(&[
-                ("ip", Shape::Any),
-                ("time", Shape::Any),
-                ("ttl", Shape::Any),
-                ("audience", Shape::Any),
-                ("pkce", Shape::Any),
-                ("consented", Shape::Any),
-                ("auth_age", Shape::Any),
-                ("alg", Shape::Any),
-                ("assertion_ttl", Shape::Any),
-            ]),
-        ),
-        ("expect", Shape::Any),
-        ("policies", Shape::Any),
-        ("error", Shape::Any),
-    ])),
-)]);
+pub const TESTS: Shape = Shape::Keys(&[
+    ("clients", Shape::Each(&CLIENT)),
+    (
+        "tests",
+        Shape::Items(&Shape::Keys(&[
+            ("name", Shape::Any),
+            ("client", Shape::Any),
+            ("active", Shape::Any),
+            ("grant", Shape::Any),
+            ("scope", Shape::Any),
+            ("action", Shape::Any),
+            ("about", Shape::Any),
+            ("operator", Shape::Any),
+            ("user", TEST_USER),
+            ("token", Shape::Any),
+            ("context", TEST_CONTEXT),
+            ("expect", Shape::Any),
+            ("policies", Shape::Any),
+            ("error", Shape::Any),
+        ])),
+    ),
+    (
+        "tables",
+        Shape::Items(&Shape::Keys(&[
+            ("name", Shape::Any),
+            ("clients", Shape::Any),
+            ("roles", Shape::Any),
+            ("grant", Shape::Any),
+            ("client", Shape::Any),
+            ("user", TEST_USER),
+            ("context", TEST_CONTEXT),
+            ("rows", Shape::Each(&Shape::Any)),
+        ])),
+    ),
+]);
+
+const TEST_USER: Shape = Shape::Keys(&[
+    ("username", Shape::Any),
+    ("id", Shape::Any),
+    ("email", Shape::Any),
+    ("roles", Shape::Any),
+    ("blocked", Shape::Any),
+    ("confirmed", Shape::Any),
+]);
+
+const TEST_CONTEXT: Shape = Shape::Keys(&[
+    ("ip", Shape::Any),
+    ("time", Shape::Any),
+    ("ttl", Shape::Any),
+    ("audience", Shape::Any),
+    ("pkce", Shape::Any),
+    ("redirect_host", Shape::Any),
+    ("redirect_loopback", Shape::Any),
+    ("consented", Shape::Any),
+    ("auth_age", Shape::Any),
+    ("alg", Shape::Any),
+    ("assertion_ttl", Shape::Any),
+    ("token_age", Shape::Any),
+    ("token_grant", Shape::Any),
+    (
+        "http",
+        Shape::Keys(&[
+            ("method", Shape::Any),
+            ("path", Shape::Any),
+            ("params", Shape::Each(&Shape::Any)),
+            ("headers", Shape::Each(&Shape::Any)),
+        ]),
+    ),
+]);

@@ -11,10 +11,12 @@ use super::client::{FieldProblem, Mode, Place, Surroundings, build};
 use super::compile;
 use super::decide::Decider;
 use super::diagnostics::Diagnostic;
-use super::documents::{ClientDocument, TestsDocument};
+use super::documents::ClientDocument;
 use super::facts;
 use super::names::uid;
 use super::source::CommitInfo;
+use super::testing::documents::TestsDocument;
+use super::yaml::Node;
 use crate::oauth::client::{Client, ClientId};
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
@@ -80,8 +82,8 @@ pub(super) struct LoadedTests {
     pub text: String,
     /// The cases.
     pub document: TestsDocument,
-    /// Line and column of each case.
-    pub places: Vec<(usize, usize)>,
+    /// The places of everything in it.
+    pub tree: Node,
 }
 
 /// A policy, for people.

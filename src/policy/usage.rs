@@ -31,7 +31,7 @@ impl Snapshot {
 
     /// May this actor administer; the permit is what `flow` carries to the store.
     pub fn administer(&self, question: &AdminQuestion<'_>) -> Result<Permit<Administer>, Decision> {
-        let decision = self.administration(question).unwrap_or_else(|why| self.decider().failed(why));
+        let decision = self.decide_admin(question);
         if !decision.allowed {
             return Err(decision);
         }
@@ -47,6 +47,16 @@ impl Snapshot {
         (client.active && active).then(|| Permit::new(Tell { client: client.id.clone() }))
     }
 
+    /// The decision behind [`Self::administer`], for those who only want to know.
+    pub fn decide_admin(&self, question: &AdminQuestion<'_>) -> Decision {
+        self.administration(question).unwrap_or_else(|why| self.decider().failed(why))
+    }
+
+    /// The decision behind [`Self::sign_in`], for those who only want to know.
+    pub fn decide_sign_in(&self, user: &User, ip: std::net::IpAddr, now_ms: i64) -> Decision {
+        self.signing_in(user, ip, now_ms).unwrap_or_else(|why| self.decider().failed(why))
+    }
+
     /// May this user sign in.
     pub fn sign_in(
         &self,
@@ -54,7 +64,7 @@ impl Snapshot {
         ip: std::net::IpAddr,
         now_ms: i64,
     ) -> Result<Permit<SignIn>, Decision> {
-        let decision = self.signing_in(user, ip, now_ms).unwrap_or_else(|why| self.decider().failed(why));
+        let decision = self.decide_sign_in(user, ip, now_ms);
         if !decision.allowed {
             return Err(decision);
         }
@@ -70,12 +80,8 @@ impl Snapshot {
                 decided.pop().map(|(_, decision)| decision).unwrap_or_default()
             }
             Asked::Use(question) => self.decide_use(question),
-            Asked::Admin(question) => {
-                self.administration(question).unwrap_or_else(|why| self.decider().failed(why))
-            }
-            Asked::SignIn(question) => self
-                .signing_in(question.user, question.ip, question.now_ms)
-                .unwrap_or_else(|why| self.decider().failed(why)),
+            Asked::Admin(question) => self.decide_admin(question),
+            Asked::SignIn(question) => self.decide_sign_in(question.user, question.ip, question.now_ms),
         }
     }
 

@@ -7,6 +7,7 @@ use std::str::FromStr as _;
 use cedar_policy::{Policy, PolicySet, Schema, ValidationMode, Validator};
 use sha2::{Digest as _, Sha256};
 
+use super::check::codes;
 use super::diagnostics::Diagnostic;
 use super::rules::{Origin, place};
 
@@ -126,6 +127,7 @@ fn never_applies(found: &mut Vec<Diagnostic>) {
         found.retain(|d| !follows(d));
     } else if let Some(first) = found.first_mut() {
         first.message = "the policy can never apply".to_owned();
+        first.code = codes::NEVER_APPLIES;
         first.hint = Some("does its action exist for this type of principal and of resource?".to_owned());
         found.truncate(1);
     }

@@ -117,7 +117,8 @@ fn scalar(entry: &str) -> String {
     if safe { entry.to_owned() } else { serde_json::Value::from(entry).to_string() }
 }
 
-fn replace(path: &Path, text: &str) -> Result<(), WriteError> {
+/// Writes a file whole or not at all.
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), WriteError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // A dot-file is not a document, so nobody loads the half of it.

@@ -11,6 +11,7 @@ mod limits;
 mod load;
 mod measure;
 mod policy_plan;
+mod policy_tools;
 mod process;
 mod report;
 mod rows;
@@ -21,7 +22,7 @@ use report::Report;
 /// Every measurement by the name that the command line takes.
 type Measurement = fn(&setup::Bench, &mut Report);
 
-const ALL: [(&str, Measurement); 14] = [
+const ALL: [(&str, Measurement); 15] = [
     ("floor", measure::floor),
     ("limits", measure::limits),
     ("tokens", measure::tokens),
@@ -36,6 +37,7 @@ const ALL: [(&str, Measurement); 14] = [
     ("forward-auth-routes", forward_auth::by_routes),
     ("nginx", forward_auth::nginx),
     ("decisions", decisions::cost),
+    ("policy-tools", policy_tools::commands),
 ];
 
 fn main() {

@@ -17,6 +17,7 @@ mod openapi;
 mod people;
 mod plugin_faults;
 mod policy_repository;
+mod policy_tools;
 mod pull_request;
 mod races;
 mod reload;

@@ -4,6 +4,7 @@ use std::str::FromStr as _;
 
 use cedar_policy::{Policy, PolicyId, PolicySet, Schema};
 use cedar_policy_symcc::CompiledPolicySet;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::compare::permits;
@@ -22,7 +23,7 @@ use crate::policy::yaml::{Step, parse};
 const CHUNK: usize = 50;
 
 /// `invariants/*.yaml`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InvariantsDocument {
     /// The statements.
@@ -30,7 +31,7 @@ pub struct InvariantsDocument {
 }
 
 /// One statement: nobody of this kind may ever do this.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InvariantDocument {
     /// What it says.

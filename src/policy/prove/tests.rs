@@ -83,7 +83,7 @@ fn a_scope_of_a_client_is_a_counterexample_that_can_be_tried() {
     fs::write(&client, widened).unwrap();
     fs::create_dir_all(dir.path().join("tests")).unwrap();
     fs::write(dir.path().join("tests/found.yaml"), format!("tests:\n{test}")).unwrap();
-    let failed = crate::policy::tests_run::run(&load(dir.path()).snapshot);
+    let failed = crate::policy::testing::failures(&load(dir.path()).snapshot);
     assert!(failed.iter().any(|one| one.file.ends_with("found.yaml")), "{failed:?}");
 }
 

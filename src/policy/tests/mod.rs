@@ -11,6 +11,7 @@ mod cost;
 mod decisions;
 mod equality;
 mod explain;
+mod lints;
 pub mod mistakes;
 mod reloads;
 mod shipped;

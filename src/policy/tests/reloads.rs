@@ -93,7 +93,7 @@ fn failing_policy_tests_hold_a_set_back() {
     fs::write(&rule, text.replace("203.0.113.0/24", "0.0.0.0/0")).unwrap();
     assert_eq!(engine.reload(1, &|_| Ok(())), Reload::Kept);
     let found = &engine.status().held_back[0];
-    assert!(found.file.ends_with("tests/rules.yaml") && found.line == 11, "{found}");
+    assert!(found.file.ends_with("tests/rules.yaml") && found.line == 12, "{found}");
     assert!(found.message.contains("expected deny, the decision is allow"), "{found}");
 }
 
