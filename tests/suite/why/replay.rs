@@ -147,8 +147,7 @@ fn what_is_no_log_is_told() {
     policies::copy_shipped(&folder.path().join("policies"));
     let run = |arguments: &[&str], content: &[u8]| {
         std::fs::write(folder.path().join("log"), content).expect("written");
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_grantwood"));
-        command.current_dir(folder.path()).arg("replay").args(arguments).output().expect("the binary runs")
+        super::bare(folder.path(), &[&["replay"], arguments].concat())
     };
     let output = run(&["log"], b"no json\n{}\n\n{\"event\":\"token.issued\"}\n");
     assert!(output.status.success());
