@@ -64,7 +64,7 @@ pub struct AnswerBody {
     /// What the query was understood as, where that is not plain.
     pub about: Option<String>,
     /// The token that is spoken of.
-    pub token: Option<TokenBody>,
+    pub token: Option<ExplainedTokenBody>,
     /// What was decided at the time, as recorded.
     pub recorded: Vec<RecordedBody>,
     /// What is decided now, and why.
@@ -76,7 +76,7 @@ pub struct AnswerBody {
 /// A token and what became of it.
 #[derive(Clone, Debug, Object)]
 #[oai(rename_all = "camelCase")]
-pub struct TokenBody {
+pub struct ExplainedTokenBody {
     /// Its id.
     pub jti: String,
     /// Its client.
@@ -132,7 +132,7 @@ pub struct ExplanationBody {
     /// Cedar's resource.
     pub resource: String,
     /// The policies that decided.
-    pub policies: Vec<PolicyBody>,
+    pub policies: Vec<ExplainedPolicyBody>,
     /// Policies that could not be evaluated, and why.
     pub errors: Vec<String>,
     /// The forbids that applied, with the conditions that made them apply.
@@ -153,7 +153,7 @@ pub struct ExplanationBody {
 
 /// A policy.
 #[derive(Clone, Debug, Object)]
-pub struct PolicyBody {
+pub struct ExplainedPolicyBody {
     /// Its id.
     pub id: String,
     /// File and line.
@@ -168,7 +168,7 @@ pub struct PolicyBody {
 #[derive(Clone, Debug, Object)]
 pub struct NearBody {
     /// The policy.
-    pub policy: PolicyBody,
+    pub policy: ExplainedPolicyBody,
     /// In words.
     pub says: String,
     /// Parts of its head that do not fit.
@@ -256,7 +256,7 @@ fn answer_body(answer: Answer) -> AnswerBody {
     let text = answer.in_words(false);
     AnswerBody {
         about: answer.about,
-        token: answer.token.map(|token| TokenBody {
+        token: answer.token.map(|token| ExplainedTokenBody {
             jti: token.jti,
             client: token.client,
             user: token.user,
@@ -314,8 +314,13 @@ fn explanation_body(now: Explanation) -> ExplanationBody {
     }
 }
 
-fn policy_body(policy: Named) -> PolicyBody {
-    PolicyBody { id: policy.id, source: policy.source, effect: policy.effect.to_owned(), text: policy.text }
+fn policy_body(policy: Named) -> ExplainedPolicyBody {
+    ExplainedPolicyBody {
+        id: policy.id,
+        source: policy.source,
+        effect: policy.effect.to_owned(),
+        text: policy.text,
+    }
 }
 
 fn near_body(near: Near) -> NearBody {
