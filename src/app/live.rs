@@ -64,16 +64,16 @@ impl Kind {
     }
 
     /// What was decided about an action.
-    pub fn decision(&self, action: &Scope) -> Option<Decision> {
+    pub fn decision(&self, action: &Scope) -> Option<Arc<Decision>> {
         let uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        uses.iter().find(|(of, _)| of == action).map(|(_, decision)| Decision::clone(decision))
+        uses.iter().find(|(of, _)| of == action).map(|(_, decision)| Arc::clone(decision))
     }
 
     /// Keeps a decision that depends on nothing but what this entry depends on.
-    pub fn remember(&self, action: &Scope, decision: &Decision) {
+    pub fn remember(&self, action: &Scope, decision: &Arc<Decision>) {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         if uses.len() < MOST_USES && uses.iter().all(|(of, _)| of != action) {
-            uses.push((action.clone(), Arc::new(decision.clone())));
+            uses.push((action.clone(), Arc::clone(decision)));
         }
     }
 }

@@ -5,6 +5,7 @@
 //! catalog performs, a token that is not live, a policy that fails.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Ask;
@@ -130,7 +131,7 @@ pub async fn judge(app: &App, ask: &Ask, hosts: &Hosts, call: Call<'_>) -> Resul
         };
         let decision = used(app, ask, &snapshot, &live, &found, http)?;
         if !decision.allowed {
-            return Err(denied(&live, &found, ask, decision));
+            return Err(denied(&live, &found, ask, &decision));
         }
     }
     app.last_used.token(&live.row.jti, ask.now_ms);
@@ -150,13 +151,14 @@ fn used(
     live: &LiveToken,
     found: &Found<'_>,
     http: impl FnOnce() -> HttpFacts,
-) -> Result<Decision, Stop> {
+) -> Result<Arc<Decision>, Stop> {
     let kind = live.kind.as_ref();
     let remembered = kind.and_then(|kind| kind.decision(found.action));
     if let Some(decision) = &remembered
+        && decision.allowed
         && !app.decisions.wants_allows(&ask.request_id)
     {
-        return Ok(decision.clone());
+        return Ok(Arc::clone(decision));
     }
     let http = http();
     let grant = GrantType::parse(&live.row.grant_type)
@@ -175,7 +177,10 @@ fn used(
     let started = Instant::now();
     let (decision, steady) = match remembered {
         Some(decision) => (decision, false),
-        None => snapshot.decide_use_told(&question),
+        None => {
+            let (decision, steady) = snapshot.decide_use_told(&question);
+            (Arc::new(decision), steady)
+        }
     };
     let took = started.elapsed();
     let trace = Trace { request_id: &ask.request_id, jti: Some(&live.row.jti), took };
@@ -187,7 +192,7 @@ fn used(
     Ok(decision)
 }
 
-fn denied(live: &LiveToken, found: &Found<'_>, ask: &Ask, decision: Decision) -> Stop {
+fn denied(live: &LiveToken, found: &Found<'_>, ask: &Ask, decision: &Decision) -> Stop {
     let action = found.action.as_str();
     // A policy that failed says nothing about the caller.
     if let Some(why) = decision.errors.first() {
@@ -199,7 +204,7 @@ fn denied(live: &LiveToken, found: &Found<'_>, ask: &Ask, decision: Decision) ->
     match code {
         "invalid_token" => Reject::TokenInvalid.into(),
         "insufficient_scope" => Reject::InsufficientScope(action.to_owned()).into(),
-        _ => Reject::UseDenied { action: action.to_owned(), policies: decision.policies }.into(),
+        _ => Reject::UseDenied { action: action.to_owned(), policies: decision.policies.clone() }.into(),
     }
 }
 
