@@ -20,6 +20,10 @@
 //! | `cli/` | One file a subcommand. Standard output is data, standard error is talk. | Rules of its own: it calls `flow/` and `app/`, and manages clients as an operator whom the policy knows. |
 //! | `main.rs` | Starts `cli/`. | Everything else. |
 //!
+//! | beside the server | what it is | what is absent from it |
+//! |---|---|---|
+//! | `guard/` | For other programs: poem middleware that lets requests through with a good access token only. | Every floor but `oauth`. |
+//!
 //! `policy/`, `keys/` and `store/` do not know each other, but that `keys/` takes what `policy/` permits. `app/`
 //! carries documents and keys between them.
 //!
@@ -70,6 +74,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod flow;
+pub mod guard;
 pub mod http;
 pub mod keys;
 pub mod oauth;

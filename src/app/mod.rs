@@ -92,6 +92,8 @@ pub struct App {
     pub revoked_lists: Cache<String, (i64, Arc<str>)>,
     client_cache: Cache<ClientId, (Arc<str>, Arc<ClientState>)>,
     user_cache: Cache<Arc<str>, UserState>,
+    /// Ids by the name or address that they were asked for by, with the users' generation.
+    user_names: Cache<Arc<str>, (u64, Arc<str>)>,
     key_ring: ArcSwap<KeyRing>,
 }
 
@@ -143,12 +145,23 @@ impl App {
     /// # Errors
     /// [`Fault`] if the database does not answer.
     pub async fn user_named(&self, name: &str) -> Result<Option<Arc<User>>, Fault> {
+        let generation = self.freshness.users(&self.clock);
+        let known = self.user_names.get(name).filter(|(at, _)| Some(*at) == generation);
+        if let Some((_, id)) = known
+            && let Some(state) = self.user(&id).await?
+        {
+            return Ok(Some(state.user));
+        }
         if let Some(state) = self.user(name).await? {
             return Ok(Some(state.user));
         }
-        match self.store.user_by_identifier(&users::canonical(name)).await? {
-            None => Ok(None),
-            Some(row) => Ok(Some(Arc::new(users::user_of(row)?))),
+        let Some(row) = self.store.user_by_identifier(&users::canonical(name)).await? else {
+            return Ok(None);
+        };
+        let user = Arc::new(users::user_of(row)?);
+        if let Some(generation) = generation {
+            self.user_names.insert(name.into(), (generation, Arc::clone(&user.id)));
         }
+        Ok(Some(user))
     }
 }

@@ -99,6 +99,7 @@ pub async fn open(
         revoked_lists: Cache::new(REMEMBERED_LISTS),
         client_cache: Cache::new(REMEMBERED_CLIENTS),
         user_cache: Cache::new(REMEMBERED_USERS),
+        user_names: Cache::new(REMEMBERED_USERS),
         key_ring: ArcSwap::from_pointee(ring),
         config,
         origins,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Ask;
 use super::consent::SignedIn;
-use super::live::live;
+use super::live::{LiveToken, live};
 use crate::app::App;
 use crate::app::clients::ClientState;
 use crate::app::clock;
@@ -42,6 +42,11 @@ impl Caller {
     /// Who runs the command line on the server's own machine.
     pub fn operator(name: &str) -> Self {
         Self { who: Who::Operator(format!("local:{name}")), scopes: None, jti: None }
+    }
+
+    /// A client that showed its secret, with the scopes that stand for it.
+    pub fn client(client: Arc<ClientState>, scopes: Arc<[Scope]>) -> Self {
+        Self { who: Who::Client(client), scopes: Some(scopes), jti: None }
     }
 
     /// The user, if it is one.
@@ -125,14 +130,27 @@ pub async fn bearer(
     if let Some(signed_in) = user_of_token(app, ask, token).await? {
         return Ok(Caller::signed_in(signed_in.user));
     }
+    Ok(access_token(app, ask, snapshot, token).await?.0)
+}
+
+/// The caller that an access token stands for, and the token.
+///
+/// # Errors
+/// [`Reject::TokenInvalid`], or a fault.
+pub async fn access_token(
+    app: &App,
+    ask: &Ask,
+    snapshot: &Arc<Snapshot>,
+    token: &str,
+) -> Result<(Caller, LiveToken), Stop> {
     let found = live(app, ask, snapshot, token).await?.ok_or(Reject::TokenInvalid)?;
     app.last_used.token(&found.row.jti, ask.now_ms);
     let jti = Some(Arc::from(found.row.jti.as_str()));
-    let who = match found.user {
-        Some(user) => Who::User(user),
-        None => Who::Client(found.client),
+    let who = match &found.user {
+        Some(user) => Who::User(Arc::clone(user)),
+        None => Who::Client(Arc::clone(&found.client)),
     };
-    Ok(Caller { who, scopes: Some(found.scopes), jti })
+    Ok((Caller { who, scopes: Some(Arc::clone(&found.scopes)), jti }, found))
 }
 
 /// The signed-in user behind a token of `/auth/local`; an access token will not do, or an application

@@ -11,6 +11,7 @@ pub mod account;
 pub mod admin;
 pub mod authenticate;
 pub mod authorize;
+pub mod authzen;
 pub mod caller;
 pub mod clients;
 pub mod consent;

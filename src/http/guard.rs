@@ -52,6 +52,9 @@ pub const MANAGEMENT: [&str; 15] = [
     "/auth/local",
 ];
 
+/// Paths below which `X-Request-ID` comes back as it came (AuthZEN, "Request Identification").
+const ECHOING: [&str; 2] = ["/access/v1", "/.well-known/authzen-configuration"];
+
 /// The request's id, made by us: for logs, the audit log and error pages. Stored with the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub Arc<str>);
@@ -110,6 +113,7 @@ impl GuardSettings {
                 "/readyz",
                 "/metrics",
                 "/forward-auth",
+                "/access/v1",
                 "/.well-known",
                 "/oauth2/token",
                 "/oauth2/introspect",
@@ -257,6 +261,8 @@ struct Seen {
     /// What is refused before its body was read ends the connection (HTTP/1 only).
     unread: bool,
     id: Arc<str>,
+    /// The caller's own id of the request, where the path's specification has it back.
+    echo: Option<HeaderValue>,
     ip: IpAddr,
 }
 
@@ -271,6 +277,11 @@ impl<E: Endpoint> Endpoint for Guard<E> {
             path: request.uri().path().to_owned(),
             unread: request.version() < Version::HTTP_2 && headers::announces_body(request.headers()),
             id: crate::app::clock::new_id().unwrap_or_else(|_| "-".to_owned()).into(),
+            echo: ECHOING
+                .iter()
+                .any(|path| below(request.uri().path(), path))
+                .then(|| request.headers().get("x-request-id").cloned())
+                .flatten(),
             ip: self.settings.trusted_proxies.client(peer, request.headers()),
         };
         request.set_data(RequestId(Arc::clone(&seen.id)));
@@ -292,7 +303,8 @@ impl<E> Guard<E> {
             Err(error) => self.shape(error, seen),
         };
         headers::secure(&mut response, self.settings.public_url.scheme() == "https", seen.unread);
-        if let Ok(id) = HeaderValue::from_str(&seen.id) {
+        let own = || HeaderValue::from_str(&seen.id).ok();
+        if let Some(id) = seen.echo.clone().or_else(own) {
             response.headers_mut().insert("x-request-id", id);
         }
         self.record(&response, seen);

@@ -15,6 +15,7 @@ pub mod address;
 pub mod admin;
 pub mod assets;
 pub mod authorize;
+pub mod authzen;
 pub mod caller;
 pub mod client_body;
 pub mod clients;

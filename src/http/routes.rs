@@ -15,6 +15,7 @@ use super::address::Networks;
 use super::admin::{self, AdminApi};
 use super::assets::Asset;
 use super::authorize::authorize;
+use super::authzen::AuthZenApi;
 use super::clients::ClientsApi;
 use super::consent::ConsentApi;
 use super::consent_page::{consent, consent_page};
@@ -56,6 +57,8 @@ pub enum Tags {
     Users,
     /// The catalog and the ceiling over it.
     Policies,
+    /// What the policies permit now: AuthZEN.
+    Decisions,
     /// The server itself.
     Server,
 }
@@ -100,6 +103,7 @@ type Api = (
     PolicyReloadsApi,
     AdminApi,
     DecisionsApi,
+    AuthZenApi,
     ServerApi,
 );
 
@@ -117,6 +121,7 @@ fn service(app: Option<Arc<App>>) -> OpenApiService<Api, ()> {
         PolicyReloadsApi { app: app.clone() },
         AdminApi { app: app.clone() },
         DecisionsApi { app: app.clone() },
+        AuthZenApi { app: app.clone() },
         ServerApi { app },
     );
     OpenApiService::new(api, "Grantwood", env!("CARGO_PKG_VERSION"))

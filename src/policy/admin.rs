@@ -53,9 +53,18 @@ actions! {
     KEY_READ = "admin:key.read";
     /// Rotate the signing keys.
     KEY_ROTATE = "admin:key.rotate";
+    /// Ask what the policies permit: AuthZEN's evaluations.
+    DECISION_EVALUATE = "admin:decision.evaluate";
+    /// Search who may do what: AuthZEN's searches.
+    DECISION_SEARCH = "admin:decision.search";
+    /// State address, time, request and properties of a subject, and be believed.
+    DECISION_ASSERT = "admin:decision.assert";
     /// Read the audit log.
     AUDIT_READ = "admin:audit.read";
 }
+
+/// What a caller of the decision API may carry.
+pub const DECISIONS: [&str; 4] = [DECISION_EVALUATE, DECISION_SEARCH, DECISION_ASSERT, POLICY_READ];
 
 #[cfg(test)]
 mod tests {

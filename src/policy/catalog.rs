@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::documents::ContentTypeDocument;
 use super::routes::{Route, Routes};
+use super::stated::Properties;
 use crate::oauth::client::is_name;
 use crate::oauth::host::RequestHost;
 use crate::oauth::scope::Scope;
@@ -15,6 +16,8 @@ pub struct Catalog {
     types: BTreeMap<String, ContentType>,
     actions: BTreeMap<Scope, CatalogAction>,
     routes: Routes,
+    /// Content types by the name that callers of the decision API use.
+    resource_types: BTreeMap<String, String>,
 }
 
 /// A kind of thing that an API serves.
@@ -28,6 +31,8 @@ pub struct ContentType {
     pub actions: Vec<Scope>,
     /// The file that declares it; none = built in.
     pub file: Option<String>,
+    /// Resources of this type that the catalog lists, by id, for the decision API.
+    pub resources: BTreeMap<String, Properties>,
 }
 
 /// One operation.
@@ -47,11 +52,14 @@ pub struct CatalogAction {
     pub public: bool,
 }
 
+/// Resource types of the decision API that no content type may call itself.
+const RESERVED_TYPES: [&str; 2] = ["content_type", "route"];
+
 /// Name, title, sensitive.
 pub type AdminAction = (&'static str, &'static str, bool);
 
 /// The actions of administration: content type, title, and action, title, sensitive.
-pub const ADMIN: [(&str, &str, &[AdminAction]); 9] = [
+pub const ADMIN: [(&str, &str, &[AdminAction]); 10] = [
     (
         "admin:client",
         "Clients",
@@ -96,6 +104,15 @@ pub const ADMIN: [(&str, &str, &[AdminAction]); 9] = [
         "Signing keys",
         &[("read", "Read signing keys", false), ("rotate", "Rotate signing keys", true)],
     ),
+    (
+        "admin:decision",
+        "Decisions",
+        &[
+            ("evaluate", "Ask for decisions", false),
+            ("search", "Search who may do what", false),
+            ("assert", "State facts for decisions and be believed", true),
+        ],
+    ),
     ("admin:audit", "Audit log", &[("read", "Read the audit log", false)]),
 ];
 
@@ -122,7 +139,8 @@ impl Catalog {
     fn insert(&mut self, name: &str, title: &str, file: Option<String>, actions: Vec<CatalogAction>) {
         let mut scopes: Vec<Scope> = actions.iter().map(|action| action.scope.clone()).collect();
         scopes.sort();
-        let kind = ContentType { name: name.to_owned(), title: title.to_owned(), actions: scopes, file };
+        let (resources, title) = (BTreeMap::new(), title.to_owned());
+        let kind = ContentType { name: name.to_owned(), title, actions: scopes, file, resources };
         self.types.insert(name.to_owned(), kind);
         self.actions.extend(actions.into_iter().map(|action| (action.scope.clone(), action)));
     }
@@ -182,7 +200,37 @@ impl Catalog {
         }
         let title = document.title.clone().unwrap_or_else(|| name.to_owned());
         self.insert(name, &title, Some(file.to_owned()), actions);
+        mistakes.extend(self.add_resources(name, document).map(|why| (None, None, why)));
         mistakes
+    }
+
+    /// What the decision API knows of a content type beside its actions; answers with the first mistake.
+    fn add_resources(&mut self, name: &str, document: &ContentTypeDocument) -> Option<String> {
+        if let Some(alias) = &document.resource_type {
+            if !is_name(alias) || RESERVED_TYPES.contains(&alias.as_str()) {
+                let reserved = RESERVED_TYPES.join(" and ");
+                return Some(format!("a resource_type has A-Z a-z 0-9 _ - and is not {reserved}"));
+            }
+            if let Some(other) = self.resource_types.insert(alias.clone(), name.to_owned()) {
+                return Some(format!("resource_type {alias} belongs to {other} already"));
+            }
+        }
+        let mut resources = BTreeMap::new();
+        for (id, properties) in &document.resources {
+            match Properties::of_json(properties) {
+                Ok(properties) => drop(resources.insert(id.clone(), properties)),
+                Err(why) => return Some(format!("resource {}: {why}", shown(id))),
+            }
+        }
+        if let Some(kind) = self.types.get_mut(name) {
+            kind.resources = resources;
+        }
+        None
+    }
+
+    /// The content type that a caller of the decision API names, by its own name or its `resource_type`.
+    pub fn resource_type(&self, name: &str) -> Option<&ContentType> {
+        self.types.get(self.resource_types.get(name).map_or(name, String::as_str))
     }
 
     /// Which action a request performs.

@@ -38,6 +38,12 @@ pub struct ContentTypeDocument {
     pub hosts: Vec<String>,
     /// By name, such as `find`.
     pub actions: BTreeMap<String, ActionDocument>,
+    /// A short name for callers of the decision API, such as `form`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_type: Option<String>,
+    /// Resources that the decision API knows by itself: id, then properties. For few and lasting ones.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub resources: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
 }
 
 /// One action.

@@ -139,14 +139,23 @@ pub fn use_context(
     token: TokenPairs<'_>,
     http: Option<&HttpFacts>,
 ) -> Result<Context, String> {
+    record(use_pairs(names, now_ms, ip, token, http)?)
+}
+
+/// The same, open for more.
+pub fn use_pairs(
+    names: &Names,
+    now_ms: i64,
+    ip: IpAddr,
+    token: TokenPairs<'_>,
+    http: Option<&HttpFacts>,
+) -> Result<Pairs, String> {
     let mut pairs = moment(now_ms, ip);
     if let Some(client) = token.client {
         pairs.push(("client".to_owned(), Value::new_entity_uid(client)));
     }
     if let Some(scopes) = token.scopes {
-        let actions = scopes.iter().filter_map(|scope| names.known(scope));
-        let actions = actions.map(|known| Value::new_entity_uid(known.action.uid.clone()));
-        pairs.push(("scopes".to_owned(), Value::new_set(actions)));
+        pairs.push(carried(names, scopes));
     }
     if let Some(grant) = token.grant.and_then(|grant| names.grant(grant)) {
         pairs.push(("grant".to_owned(), Value::new_entity_uid(grant.uid.clone())));
@@ -155,15 +164,27 @@ pub fn use_context(
         pairs.push(("age".to_owned(), seconds(age)));
     }
     if let Some(http) = http {
-        let fields = [
-            ("method".to_owned(), Value::new_string(http.method.clone())),
-            ("path".to_owned(), Value::new_string(http.path.clone())),
-            ("params".to_owned(), Value::new_entity_uid(names.params.clone())),
-            ("headers".to_owned(), Value::new_entity_uid(names.headers.clone())),
-        ];
-        pairs.push(("http".to_owned(), Value::new_record(fields).map_err(|error| error.to_string())?));
+        pairs.push(request(names, http)?);
     }
-    record(pairs)
+    Ok(pairs)
+}
+
+/// The request, whose parameters and headers are entities of their own.
+pub fn request(names: &Names, http: &HttpFacts) -> Result<(String, Value), String> {
+    let fields = [
+        ("method".to_owned(), Value::new_string(http.method.clone())),
+        ("path".to_owned(), Value::new_string(http.path.clone())),
+        ("params".to_owned(), Value::new_entity_uid(names.params.clone())),
+        ("headers".to_owned(), Value::new_entity_uid(names.headers.clone())),
+    ];
+    Ok(("http".to_owned(), Value::new_record(fields).map_err(|error| error.to_string())?))
+}
+
+/// What a token carries, as actions.
+pub fn carried(names: &Names, scopes: &[Scope]) -> (String, Value) {
+    let actions = scopes.iter().filter_map(|scope| names.known(scope));
+    let actions = actions.map(|known| Value::new_entity_uid(known.action.uid.clone()));
+    ("scopes".to_owned(), Value::new_set(actions))
 }
 
 /// The entities whose tags are a request's parameters and headers.

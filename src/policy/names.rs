@@ -42,6 +42,12 @@ pub struct Names {
     pub params: EntityUid,
     /// `Headers::"request"`
     pub headers: EntityUid,
+    /// `Properties::"resource"`
+    pub stated_resource: EntityUid,
+    /// `Properties::"action"`
+    pub stated_action: EntityUid,
+    /// `Properties::"subject"`
+    pub stated_subject: EntityUid,
     grants: HashMap<GrantType, ActionNames>,
     scopes: HashMap<Scope, ScopeNames>,
     actions: Vec<Vec<EntityUid>>,
@@ -75,6 +81,7 @@ impl Names {
     /// Makes the names of a catalog.
     pub fn new(catalog: &Catalog) -> Result<Self, String> {
         let (kinds, pkce) = (kind("ClientKind")?, kind("Pkce")?);
+        let properties = kind("Properties")?;
         let mut actions = Actions { kind: kind("Action")?, known: Vec::new() };
         let grants = GrantType::ALL
             .into_iter()
@@ -104,6 +111,9 @@ impl Names {
             pkce_s256: uid(&pkce, "S256"),
             params: uid(&kind("PathParams")?, "request"),
             headers: uid(&kind("Headers")?, "request"),
+            stated_resource: uid(&properties, "resource"),
+            stated_action: uid(&properties, "action"),
+            stated_subject: uid(&properties, "subject"),
             grants,
             scopes,
             actions: actions.known,

@@ -8,6 +8,8 @@ pub const CATALOG: Shape = Shape::Keys(&[(
     Shape::Each(&Shape::Keys(&[
         ("title", Shape::Any),
         ("hosts", Shape::Any),
+        ("resource_type", Shape::Any),
+        ("resources", Shape::Each(&Shape::Any)),
         (
             "actions",
             Shape::Each(&Shape::Keys(&[
@@ -127,4 +129,7 @@ const TEST_CONTEXT: Shape = Shape::Keys(&[
             ("headers", Shape::Each(&Shape::Any)),
         ]),
     ),
+    ("resource", Shape::Keys(&[("id", Shape::Any), ("type", Shape::Any), ("properties", Shape::Any)])),
+    ("action", Shape::Any),
+    ("subject", Shape::Any),
 ]);

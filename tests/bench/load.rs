@@ -23,7 +23,7 @@ pub struct Shot {
     pub authorization: Option<String>,
     /// Further headers.
     pub headers: Vec<(&'static str, String)>,
-    /// Form body; empty for `GET`.
+    /// Form or JSON; empty for `GET`.
     pub body: Bytes,
 }
 
@@ -51,6 +51,17 @@ impl Shot {
         }
     }
 
+    /// A JSON `POST`.
+    pub fn json(path: &str, body: &serde_json::Value) -> Self {
+        Self {
+            method: "POST",
+            path: path.to_owned(),
+            authorization: None,
+            headers: Vec::new(),
+            body: body.to_string().into(),
+        }
+    }
+
     /// With an `Authorization` header.
     pub fn authorized(mut self, value: &str) -> Self {
         self.authorization = Some(value.to_owned());
@@ -72,7 +83,9 @@ impl Shot {
             builder = builder.header(*name, value);
         }
         if !self.body.is_empty() {
-            builder = builder.header("content-type", "application/x-www-form-urlencoded");
+            let json = self.body.starts_with(b"{");
+            let kind = if json { "application/json" } else { "application/x-www-form-urlencoded" };
+            builder = builder.header("content-type", kind);
         }
         builder.body(Full::new(self.body.clone())).expect("a request")
     }

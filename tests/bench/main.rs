@@ -4,6 +4,7 @@
 //! what counts is what a second of the server's own processor time carries. Every measurement is one function of
 //! `measure`; `report` holds them against the targets. `--quick` takes a tenth of the load.
 
+mod authzen;
 mod decisions;
 mod floor;
 mod forward_auth;
@@ -22,7 +23,7 @@ use report::Report;
 /// Every measurement by the name that the command line takes.
 type Measurement = fn(&setup::Bench, &mut Report);
 
-const ALL: [(&str, Measurement); 15] = [
+const ALL: [(&str, Measurement); 16] = [
     ("floor", measure::floor),
     ("limits", measure::limits),
     ("tokens", measure::tokens),
@@ -38,6 +39,7 @@ const ALL: [(&str, Measurement); 15] = [
     ("nginx", forward_auth::nginx),
     ("decisions", decisions::cost),
     ("policy-tools", policy_tools::commands),
+    ("authzen", authzen::evaluations),
 ];
 
 fn main() {

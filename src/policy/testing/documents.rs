@@ -190,6 +190,29 @@ pub struct TestContext {
     /// The request that a token is used for. Default: none, as when a grant asks what a role permits.
     #[serde(default)]
     pub http: Option<TestHttp>,
+    /// The resource of a use, as a caller of the decision API states it. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<TestResource>,
+    /// What is stated about the action. Default: nothing.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub action: serde_json::Map<String, serde_json::Value>,
+    /// What is stated about the subject. Default: nothing.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub subject: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A resource that is stated.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestResource {
+    /// Its identifier.
+    pub id: String,
+    /// Its type; default: the action's content type.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+    /// What is stated about it.
+    #[serde(default)]
+    pub properties: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A request to an API.

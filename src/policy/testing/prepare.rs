@@ -13,9 +13,10 @@ use super::super::question::{
     UseQuestion,
 };
 use super::super::snapshot::{LoadedTests, Snapshot};
+use super::super::stated::{Properties, Stated, Thing};
 use super::super::yaml::Step;
 use super::Case;
-use super::documents::{Expected, TestCase, TestContext, TestTable, TestUser};
+use super::documents::{Expected, TestCase, TestContext, TestResource, TestTable, TestUser};
 use crate::oauth::client::{Client, ClientId};
 use crate::oauth::grant::GrantType;
 use crate::oauth::scope::Scope;
@@ -76,6 +77,25 @@ pub struct UseFacts {
     now_ms: i64,
     ip: IpAddr,
     http: Option<HttpFacts>,
+    resource: Option<Thing>,
+    action: Properties,
+    subject: Properties,
+}
+
+impl UseFacts {
+    /// What is stated, for a question about an action.
+    fn stated<'a>(&'a self, resource: Option<&'a Thing>) -> Stated<'a> {
+        Stated { resource, action: Some(&self.action), subject: Some(&self.subject) }
+    }
+
+    /// The resource; its type is the action's content type unless it is stated.
+    fn thing(&self, action: &Scope) -> Option<Thing> {
+        let mut thing = self.resource.clone()?;
+        if thing.kind.is_empty() {
+            action.content_type().clone_into(&mut thing.kind);
+        }
+        Some(thing)
+    }
 }
 
 impl Question {
@@ -93,16 +113,20 @@ impl Question {
                     }
                 }
             }
-            Self::Use { client, active, user, action, token, facts } => snapshot.decide_use(&UseQuestion {
-                user: user.as_ref(),
-                client,
-                active: *active,
-                action,
-                token: TokenFacts { scopes: token, grant: facts.grant, age_s: facts.age_s },
-                now_ms: facts.now_ms,
-                ip: facts.ip,
-                http: facts.http.as_ref(),
-            }),
+            Self::Use { client, active, user, action, token, facts } => {
+                let question = UseQuestion {
+                    user: user.as_ref(),
+                    client,
+                    active: *active,
+                    action,
+                    token: TokenFacts { scopes: token, grant: facts.grant, age_s: facts.age_s },
+                    now_ms: facts.now_ms,
+                    ip: facts.ip,
+                    http: facts.http.as_ref(),
+                };
+                let resource = facts.thing(action);
+                snapshot.decide_use_of(&question, facts.stated(resource.as_ref()))
+            }
             Self::Administer { actor, action, about, token, facts } => {
                 let actor = match actor {
                     Who::User(user) => Actor::User(user),
@@ -357,6 +381,17 @@ fn use_facts(context: &TestContext, user: bool) -> Result<UseFacts, String> {
             params: http.params.clone().into_iter().collect(),
             headers: http.headers.clone().into_iter().collect(),
         }),
+        resource: context.resource.as_ref().map(stated).transpose()?,
+        action: Properties::of_json(&context.action)?,
+        subject: Properties::of_json(&context.subject)?,
+    })
+}
+
+fn stated(resource: &TestResource) -> Result<Thing, String> {
+    Ok(Thing {
+        kind: resource.kind.clone().unwrap_or_default(),
+        id: resource.id.clone(),
+        properties: Properties::of_json(&resource.properties)?,
     })
 }
 

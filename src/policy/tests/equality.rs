@@ -262,7 +262,7 @@ fn slices_and_lists_decide_as_the_whole_set_does() {
             administration(&mut dice, &world, &snapshot, &reference);
         }
     }
-    assert!(asked >= 4_000 && allowed > 300 && erred > 20, "{asked} asked, {allowed} allowed, {erred} erred");
+    assert!(asked >= 4_000 && allowed > 200 && erred > 20, "{asked} asked, {allowed} allowed, {erred} erred");
 }
 
 fn administration(dice: &mut Dice, world: &World, snapshot: &Snapshot, reference: &Reference<'_>) {

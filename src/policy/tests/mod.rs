@@ -15,6 +15,7 @@ mod lints;
 pub mod mistakes;
 mod reloads;
 mod shipped;
+mod stated;
 
 pub fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")

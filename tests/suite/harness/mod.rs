@@ -21,6 +21,7 @@ pub mod pkce;
 pub mod policies;
 pub mod postgres;
 pub mod proxy;
+pub mod python;
 pub mod raw;
 pub mod repository;
 pub mod server;

@@ -13,16 +13,31 @@ use crate::source;
 pub fn packages(part: &'static str) -> Option<PathBuf> {
     static FOLDERS: Mutex<Option<HashMap<&'static str, Option<PathBuf>>>> = Mutex::new(None);
     let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = folders.get_or_insert_with(HashMap::new).entry(part).or_insert_with(|| match install(part) {
+    let found = folders.get_or_insert_with(HashMap::new).entry(part).or_insert_with(|| {
+        match install(part, &source::root().join("tests").join(part)) {
+            Ok(folder) => Some(folder),
+            Err(why) => {
+                let required = std::env::var("GRANTWOOD_TEST_REQUIRE_NODE").as_deref() == Ok("1");
+                assert!(!required, "GRANTWOOD_TEST_REQUIRE_NODE=1, and {why}");
+                backend::say(&format!("LEFT OUT: tests/{part}; {why}"));
+                None
+            }
+        }
+    });
+    found.clone()
+}
+
+/// The same for a folder elsewhere in the repository, under a name of its own.
+pub fn packages_of(name: &str, from: &str) -> Option<PathBuf> {
+    match install(name, &source::root().join(from)) {
         Ok(folder) => Some(folder),
         Err(why) => {
             let required = std::env::var("GRANTWOOD_TEST_REQUIRE_NODE").as_deref() == Ok("1");
             assert!(!required, "GRANTWOOD_TEST_REQUIRE_NODE=1, and {why}");
-            backend::say(&format!("LEFT OUT: tests/{part}; {why}"));
+            backend::say(&format!("LEFT OUT: {from}; {why}"));
             None
         }
-    });
-    found.clone()
+    }
 }
 
 /// Runs a script to its end and fails with all that it said if it failed.
@@ -41,7 +56,7 @@ pub fn run(folder: &Path, script: &str, env: &[(&str, &str)]) {
     );
 }
 
-fn install(part: &str) -> Result<PathBuf, String> {
+fn install(part: &str, from: &Path) -> Result<PathBuf, String> {
     let version = Command::new("node").arg("--version").output().map_err(|_| "node is not installed")?;
     let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
     let major: u32 = version.trim_start_matches('v').split('.').next().unwrap_or("").parse().unwrap_or(0);
@@ -49,9 +64,8 @@ fn install(part: &str) -> Result<PathBuf, String> {
         return Err(format!("node is {version}, 20 or newer is needed"));
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(part);
-    let from = source::root().join("tests").join(part);
     std::fs::create_dir_all(&folder).expect("a folder");
-    for entry in std::fs::read_dir(&from).expect("the scripts").flatten().filter(|e| e.path().is_file()) {
+    for entry in std::fs::read_dir(from).expect("the scripts").flatten().filter(|e| e.path().is_file()) {
         std::fs::copy(entry.path(), folder.join(entry.file_name())).expect("a copy");
     }
     let lock = std::fs::read(from.join("package-lock.json")).expect("the lock file");
