@@ -11,7 +11,7 @@ use super::output::Format;
 use super::{Failure, Settings, block_on, closed, local_ask, opened, operator, wire};
 use crate::app::App;
 use crate::app::clock::Clock;
-use crate::app::start::policy_options;
+use crate::app::policy_source::options;
 use crate::config::Config;
 use crate::flow::explain::{Answer, Circumstances, Query, TokenName, answer, question, records_again};
 use crate::oauth::client::ClientId;
@@ -130,7 +130,7 @@ fn without_database(config: &Config, args: &WhyArgs, query: &Query) -> bool {
 
 fn by_folder(config: &Config, args: &WhyArgs, query: &Query) -> Result<Answer, Failure> {
     let public = config.public_url()?;
-    let engine = Engine::open(policy_options(config, public.issuer()))
+    let engine = Engine::open(options(config, public.issuer()).map_err(Failure::Invalid)?)
         .map_err(|failed| Failure::Invalid(failed.to_string()))?;
     let snapshot = engine.current();
     let client = match &args.client {

@@ -151,6 +151,7 @@ fn a_change_from_the_mistake_to_the_merge() {
             server.log().contains(&merged) && server.log().contains("only lists forms"),
             "so does the log"
         );
+        explained(server, &merged);
         history(server, &before, &merged);
     });
 }
@@ -167,6 +168,18 @@ fn touched(repository: &Repository, server: &Server) {
     std::fs::write(&file, "nonsense").expect("written");
     repository.grantwood(&arguments).ends(2).says(&["401"]);
     repository.grantwood(&["plan", "main..tidy-up", "--database", "sqlite:/absent/x.db"]).ends(2);
+}
+
+/// `why` names the commit that decides now: on the command line, and asked of the running server.
+fn explained(server: &Server, merged: &str) {
+    let question = serde_json::json!({ "client": ID, "scope": scope::FIND_ONE, "grant": "jwt-bearer" });
+    let reply = server.manage(reqwest::Method::POST, "decisions/explain").json(&question).send();
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let now = reply.json()["data"]["now"][0].clone();
+    assert_eq!((&now["commit"], &now["decision"]), (&merged.into(), &"deny".into()), "{now}");
+    let out = server.cli(&["why", "--client", ID, "--scope", scope::FIND_ONE, "-o", "json"], "");
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success() && text.contains(merged), "{text}{}", String::from_utf8_lossy(&out.stderr));
 }
 
 /// The history has both commits, the difference, and the lines.
