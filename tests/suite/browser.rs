@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use crate::harness::server::free_port;
 use crate::harness::{Options, Server, User, backend, node};
 use crate::source;
 
@@ -17,6 +18,47 @@ fn sign_in_and_consent() {
 #[test]
 fn swagger_ui() {
     run("docs.mjs", &Server::start, json!({}));
+}
+
+/// The generated password, found where the sign-in page says.
+#[test]
+#[ignore = "was not seen to pass as a whole yet"]
+fn first_sign_in() {
+    let without = |options: Options| Server::start(options.env("GRANTWOOD_ADMIN_PASSWORD_FILE", ""));
+    run("people.mjs", &without, json!({ "first": true }));
+}
+
+/// People look after what they allowed.
+#[test]
+#[ignore = "was not seen to pass as a whole yet"]
+fn account() {
+    run("people.mjs", &Server::start, json!({ "first": false }));
+}
+
+/// The shipped example of a team's own consent page, on another origin.
+#[test]
+#[ignore = "was not seen to pass as a whole yet"]
+fn own_consent_page() {
+    let origin = format!("http://127.0.0.1:{}", free_port());
+    let config =
+        format!("pages:\n  consent_url: {origin}/consent/\ncors:\n  consent_origins: [\"{origin}\"]\n");
+    let start = |options: Options| Server::start(Options { config: Some(config.clone()), ..options });
+    let files = source::root().join("config/examples/consent-page");
+    run("own-page.mjs", &start, json!({ "page": { "origin": origin, "files": files } }));
+}
+
+/// Clients, scopes and tokens in the admin pages, and the faults of the plugin's screens.
+#[test]
+#[ignore = "was not seen to pass as a whole yet"]
+fn administration() {
+    run("admin.mjs", &Server::start, json!({}));
+}
+
+/// Every page is accessible and fits; with `GRANTWOOD_TEST_SCREENSHOTS=1` some are kept as pictures.
+#[test]
+#[ignore = "was not seen to pass as a whole yet"]
+fn every_page() {
+    run("pages.mjs", &Server::start, json!({}));
 }
 
 /// Runs a script against a fresh server; `more` is added to what it is told.
