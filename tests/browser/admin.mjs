@@ -148,7 +148,7 @@ async function filterAndRevoke(person) {
   const other = await aToken(person, 'Not filtered');
   await person.open('/admin/tokens');
   // The plugin called the page of all tokens by its first row's client, and every live token "Revoked".
-  same(await page.getByRole('heading', { level: 1 }).innerText(), 'Tokens', 'the heading');
+  same(await page.getByRole('heading', { level: 1 }).innerText(), 'Access tokens', 'the heading');
   const row = page.getByRole('row').filter({ hasText: mine.jti });
   check(await row.getByText('Active', { exact: true }).isVisible(), 'a live token reads Active');
   check(await row.getByRole('button', { name: /^Revoke/ }).isVisible(), 'and can be revoked from its row');

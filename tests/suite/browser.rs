@@ -49,7 +49,6 @@ fn own_consent_page() {
 
 /// Clients, scopes and tokens in the admin pages, and the faults of the plugin's screens.
 #[test]
-#[ignore = "was not seen to pass as a whole yet"]
 fn administration() {
     run("admin.mjs", &Server::start, json!({}));
 }
