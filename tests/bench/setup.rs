@@ -161,6 +161,31 @@ impl Site {
         Client { id: text("clientId"), secret: text("clientSecret") }
     }
 
+    /// Signs the administrator in by the form; answers the cookies of the session.
+    pub fn sign_in(&self) -> String {
+        let http = reqwest::blocking::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .cookie_store(true)
+            .build()
+            .expect("an HTTP client");
+        let page = http.get(format!("{}/login", self.issuer())).send().expect("an answer");
+        let page = page.text().expect("a page");
+        let token = page.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let token = token.expect("a form token");
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs([("csrf", token), ("identifier", "admin"), ("password", PASSWORD)]);
+        let answer = http
+            .post(format!("{}/login", self.issuer()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body.finish())
+            .send()
+            .expect("an answer");
+        assert_eq!(answer.status(), 303, "the administrator signs in");
+        let lines = answer.headers().get_all("set-cookie").iter();
+        let cookies = lines.filter_map(|line| line.to_str().ok()?.split(';').next().map(str::to_owned));
+        cookies.collect::<Vec<_>>().join("; ")
+    }
+
     /// `count` token requests, each with an assertion of its own, signed now.
     pub fn grants(&self, client_id: &str, count: usize) -> Vec<Shot> {
         let key = EncodingKey::from_rsa_pem(CLIENT_KEY.as_bytes()).expect("a fixture key");

@@ -84,6 +84,8 @@ shown! {
     policy_set => policies::list;
     policy_document => policies::document;
     bench => policies::bench;
+    reload_history => policies::reloads;
+    reload_entry => policies::reload_entry;
     audit_log => audit::list;
     audit_entry => audit::entry;
     audit_export => audit::export;
@@ -137,6 +139,8 @@ pub fn routes(routes: Route) -> Route {
         .at("/admin/policies/document", get(policy_document))
         .at("/admin/policies/bench", get(bench))
         .at("/admin/policies/reload", post(reload_policies))
+        .at("/admin/policies/reloads", get(reload_history))
+        .at("/admin/policies/reloads/:id", get(reload_entry))
         .at("/admin/audit", get(audit_log))
         .at("/admin/audit/export", get(audit_export))
         .at("/admin/audit/:id", get(audit_entry))
@@ -144,7 +148,7 @@ pub fn routes(routes: Route) -> Route {
 }
 
 /// Paths that are read only, and those that forms are posted to as well or alone, for `Allow`.
-const READ: [&str; 19] = [
+const READ: [&str; 21] = [
     "/admin",
     "/admin/clients",
     "/admin/clients/:id/credentials",
@@ -160,6 +164,8 @@ const READ: [&str; 19] = [
     "/admin/policies",
     "/admin/policies/document",
     "/admin/policies/bench",
+    "/admin/policies/reloads",
+    "/admin/policies/reloads/:id",
     "/admin/audit",
     "/admin/audit/export",
     "/admin/audit/:id",

@@ -4,7 +4,7 @@ use poem::{Request, Response};
 
 use super::client_fields;
 use super::client_list::{given, one_of};
-use super::context::{Admin, back_to};
+use super::context::{Admin, back_to, id};
 use super::links::Links;
 use super::tokens::grant_choices;
 use crate::flow::admin::bench::{self, BenchQuestion};
@@ -16,10 +16,11 @@ use crate::oauth::grant::GrantType;
 use crate::oauth::reject::{Reject, Stop};
 use crate::pages::admin::{
     BenchAnswer, BenchForm, BenchPage, DocumentLine, DocumentPage, FieldError, PoliciesPage, PolicyLine,
-    ProblemLine,
+    ProblemLine, ReloadLine, ReloadPage, ReloadsPage,
 };
 use crate::pages::components::Column;
 use crate::policy::{Diagnostic, PolicyInfo, admin};
+use crate::store::ReloadRow;
 
 /// Kinds of documents that the list can be narrowed to.
 const KINDS: [&str; 8] = ["kernel", "base", "global", "client", "role", "rules", "catalog", "tests"];
@@ -138,6 +139,43 @@ pub async fn document(admin: &Admin<'_>, request: &Request) -> Result<Response, 
 pub async fn reload(admin: &Admin<'_>, _request: &Request, _form: Pairs) -> Result<Response, Stop> {
     reloading::reload(admin.app, admin.ask(), &admin.caller).await?;
     Ok(back_to("/admin/policies", "reloaded"))
+}
+
+/// The history of the set.
+pub async fn reloads(admin: &Admin<'_>, request: &Request) -> Result<Response, Stop> {
+    let page = ListQuery::of(request)?.page()?;
+    let found = reloading::reloads(admin.app, admin.ask(), &admin.caller, page).await?;
+    admin.show(&ReloadsPage {
+        shell: admin.shell(),
+        lines: found.rows.iter().map(attempt_line).collect(),
+        pager: Links::of(request).numbered(page, found.total),
+    })
+}
+
+/// One attempt of the history.
+pub async fn reload_entry(admin: &Admin<'_>, request: &Request) -> Result<Response, Stop> {
+    let row = reloading::attempt(admin.app, admin.ask(), &admin.caller, &id(request)?).await?;
+    let changes: serde_json::Value = serde_json::from_str(&row.changes).unwrap_or_default();
+    admin.show(&ReloadPage {
+        shell: admin.shell(),
+        line: attempt_line(&row),
+        previous: row.previous.clone(),
+        changes: serde_json::to_string_pretty(&changes).unwrap_or_default(),
+        diff: row.diff.clone(),
+    })
+}
+
+fn attempt_line(row: &ReloadRow) -> ReloadLine {
+    ReloadLine {
+        href: format!("/admin/policies/reloads/{}", row.id),
+        at: row.at,
+        outcome: row.outcome.clone(),
+        revision: row.revision.clone(),
+        commit: row.commit_id.clone(),
+        about: [row.subject.as_str(), row.author.as_str()].join("  ").trim().to_owned(),
+        instance: row.instance.clone(),
+        error: row.error.clone(),
+    }
 }
 
 /// The test bench; a question stands in the query, so that it can be sent to a colleague.

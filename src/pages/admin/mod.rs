@@ -16,6 +16,7 @@ pub use clients::{
 };
 pub use policies::{
     BenchAnswer, BenchForm, BenchPage, DocumentLine, DocumentPage, PoliciesPage, PolicyLine, ProblemLine,
+    ReloadLine, ReloadPage, ReloadsPage,
 };
 pub use server::{
     GlobalScopesPage, KeyLine, KeysPage, OverviewPage, RefusedPage, SettingLine, SettingsPage, Stat, Step,

@@ -10,6 +10,8 @@ shows! {
     PoliciesPage: "policies.html";
     DocumentPage: "policy_document.html";
     BenchPage: "bench.html";
+    ReloadsPage: "reloads.html";
+    ReloadPage: "reload.html";
 }
 
 /// The policy set.
@@ -162,4 +164,51 @@ pub struct BenchAnswer {
     pub policies: Vec<PolicyLine>,
     /// The set that answered.
     pub revision: String,
+}
+
+/// The history of the policy set.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReloadsPage {
+    /// The frame.
+    pub shell: Shell,
+    /// Attempts, the latest first.
+    pub lines: Vec<ReloadLine>,
+    /// The way on.
+    pub pager: Pager,
+}
+
+/// One attempt to load a set.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReloadLine {
+    /// Its page.
+    pub href: String,
+    /// Milliseconds.
+    pub at: i64,
+    /// `started`, `loaded` or `failed`.
+    pub outcome: String,
+    /// The revision that was tried.
+    pub revision: String,
+    /// The git commit; empty = none.
+    pub commit: String,
+    /// Its author and the first line of its message.
+    pub about: String,
+    /// The replica.
+    pub instance: String,
+    /// Why it was not loaded.
+    pub error: String,
+}
+
+/// An attempt with all that is known of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReloadPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The attempt.
+    pub line: ReloadLine,
+    /// The revision before.
+    pub previous: String,
+    /// Documents and policies that differ, JSON for people.
+    pub changes: String,
+    /// The lines that differ.
+    pub diff: String,
 }
