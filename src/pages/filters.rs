@@ -34,22 +34,6 @@ pub fn error_of(errors: Value, field: &str) -> Result<String, Error> {
     Ok(String::new())
 }
 
-/// Headings of a table that cannot be sorted, from their labels.
-pub fn columns(labels: Vec<String>) -> Value {
-    let columns: Vec<Column> = labels.iter().map(|label| Column::plain(label)).collect();
-    Value::from(minijinja::value::Serde(columns))
-}
-
-/// What is wrong with one field of a form, from the errors of the form; empty if nothing is.
-pub fn error_of(errors: Value, field: &str) -> Result<String, Error> {
-    for error in errors.try_iter()? {
-        if error.get_attr("field")?.as_str() == Some(field) {
-            return Ok(error.get_attr("message")?.to_string());
-        }
-    }
-    Ok(String::new())
-}
-
 fn format(ms: i64, shape: &[BorrowedFormatItem<'_>]) -> Result<String, Error> {
     let wrong = |why: String| Error::new(ErrorKind::InvalidOperation, why);
     let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
