@@ -35,7 +35,10 @@ pub fn pages(bench: &Bench, report: &mut Report) {
         ("tokens, live", "/admin/tokens?status=Active".to_owned()),
         ("tokens, revoked", "/admin/tokens?status=Revoked".to_owned()),
         ("tokens of one client", format!("/admin/clients/{}/tokens", client.id)),
-        ("tokens of one client, by expiry", format!("/admin/clients/{}/tokens?sort=expiresAt:desc", client.id)),
+        (
+            "tokens of one client, by expiry",
+            format!("/admin/clients/{}/tokens?sort=expiresAt:desc", client.id),
+        ),
         ("audit log", "/admin/audit?kind=all".to_owned()),
     ];
     for (name, path) in pages {
