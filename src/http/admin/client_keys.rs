@@ -18,7 +18,7 @@ use crate::oauth::reject::{Reject, Stop};
 use crate::pages::admin::{Choice, CredentialsPage, OncePage};
 
 /// How long the browser keeps the ticket of credentials, in seconds: as long as the server keeps them.
-const TICKET_S: u64 = 120;
+pub const TICKET_S: u64 = 120;
 
 /// What credentials there are.
 pub async fn page(admin: &Admin<'_>, request: &Request) -> Result<Response, Stop> {

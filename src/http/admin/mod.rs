@@ -14,6 +14,7 @@ mod links;
 mod policies;
 mod server;
 mod tokens;
+mod users;
 
 use std::sync::Arc;
 
@@ -90,6 +91,11 @@ shown! {
     audit_entry => audit::entry;
     audit_export => audit::export;
     settings => server::settings;
+    all_users => users::list;
+    new_user => users::new_page;
+    one_user => users::detail;
+    user_once => users::once_page;
+    roles => users::roles;
 }
 
 posted! {
@@ -106,6 +112,14 @@ posted! {
     revoke_tokens => tokens::revoke;
     rotate_keys => server::rotate_keys;
     reload_policies => policies::reload;
+    create_user => users::create;
+    save_user => users::save;
+    block_user => users::block;
+    unblock_user => users::unblock;
+    reset_user => users::reset;
+    end_sessions => users::end_sessions;
+    withdraw_consent => users::withdraw;
+    delete_user => users::delete;
 }
 
 /// Adds the pages to the routes.
@@ -145,10 +159,21 @@ pub fn routes(routes: Route) -> Route {
         .at("/admin/audit/export", get(audit_export))
         .at("/admin/audit/:id", get(audit_entry))
         .at("/admin/settings", get(settings))
+        .at("/admin/users", get(all_users))
+        .at("/admin/users/new", get(new_user).post(create_user))
+        .at("/admin/users/:id", get(one_user).post(save_user))
+        .at("/admin/users/:id/once", get(user_once))
+        .at("/admin/users/:id/block", post(block_user))
+        .at("/admin/users/:id/unblock", post(unblock_user))
+        .at("/admin/users/:id/reset", post(reset_user))
+        .at("/admin/users/:id/sessions", post(end_sessions))
+        .at("/admin/users/:id/withdraw", post(withdraw_consent))
+        .at("/admin/users/:id/delete", post(delete_user))
+        .at("/admin/roles", get(roles))
 }
 
 /// Paths that are read only, and those that forms are posted to as well or alone, for `Allow`.
-const READ: [&str; 21] = [
+const READ: [&str; 24] = [
     "/admin",
     "/admin/clients",
     "/admin/clients/:id/credentials",
@@ -170,17 +195,22 @@ const READ: [&str; 21] = [
     "/admin/audit/export",
     "/admin/audit/:id",
     "/admin/settings",
+    "/admin/users",
+    "/admin/users/:id/once",
+    "/admin/roles",
 ];
 
-const BOTH: [&str; 5] = [
+const BOTH: [&str; 7] = [
     "/admin/clients/new",
     "/admin/clients/:id",
     "/admin/clients/:id/scopes",
     "/admin/clients/:id/delete",
     "/admin/scopes",
+    "/admin/users/new",
+    "/admin/users/:id",
 ];
 
-const POSTED: [&str; 8] = [
+const POSTED: [&str; 14] = [
     "/admin/clients/:id/activate",
     "/admin/clients/:id/deactivate",
     "/admin/clients/:id/rotate-secret",
@@ -189,6 +219,12 @@ const POSTED: [&str; 8] = [
     "/admin/tokens/revoke",
     "/admin/keys/rotate",
     "/admin/policies/reload",
+    "/admin/users/:id/block",
+    "/admin/users/:id/unblock",
+    "/admin/users/:id/reset",
+    "/admin/users/:id/sessions",
+    "/admin/users/:id/withdraw",
+    "/admin/users/:id/delete",
 ];
 
 /// Tells which methods the pages take.

@@ -5,6 +5,7 @@ mod clients;
 mod policies;
 mod server;
 mod tokens;
+mod users;
 
 use serde::Serialize;
 
@@ -22,6 +23,10 @@ pub use server::{
     GlobalScopesPage, KeyLine, KeysPage, OverviewPage, RefusedPage, SettingLine, SettingsPage, Stat, Step,
 };
 pub use tokens::{TokenFilterForm, TokenLine, TokenPage, TokensPage};
+pub use users::{
+    ApplicationLine, NewUserPage, RoleLine, RolesPage, SessionLine, UserForm, UserLine, UserOncePage,
+    UserPage, UsersPage,
+};
 
 /// Names the template of each page.
 macro_rules! shows {

@@ -7,13 +7,14 @@ mod odd;
 mod permissions;
 mod server;
 mod tokens;
+mod users;
 
 use crate::harness::browser::Browser;
 use crate::harness::client::Reply;
 use crate::harness::{Server, fixtures};
 
 /// The pages that are read.
-pub const PAGES: [&str; 14] = [
+pub const PAGES: [&str; 19] = [
     "/admin",
     "/admin/clients",
     "/admin/clients/new",
@@ -28,6 +29,11 @@ pub const PAGES: [&str; 14] = [
     "/admin/audit",
     "/admin/audit/export",
     "/admin/settings",
+    "/admin/policies/reloads",
+    "/admin/users",
+    "/admin/users/new",
+    "/admin/users/admin",
+    "/admin/roles",
 ];
 
 /// The pages of one client, below its address.
@@ -35,7 +41,7 @@ pub const CLIENT_PAGES: [&str; 8] =
     ["", "/scopes", "/credentials", "/tokens", "/access", "/activity", "/once", "/delete"];
 
 /// The forms.
-pub const FORMS: [&str; 13] = [
+pub const FORMS: [&str; 21] = [
     "/admin/clients/new",
     "/admin/clients/reporting",
     "/admin/clients/reporting/scopes",
@@ -49,6 +55,14 @@ pub const FORMS: [&str; 13] = [
     "/admin/tokens/revoke",
     "/admin/keys/rotate",
     "/admin/policies/reload",
+    "/admin/users/new",
+    "/admin/users/admin",
+    "/admin/users/admin/block",
+    "/admin/users/admin/unblock",
+    "/admin/users/admin/reset",
+    "/admin/users/admin/sessions",
+    "/admin/users/admin/withdraw",
+    "/admin/users/admin/delete",
 ];
 
 /// A browser in which the administrator has signed in.

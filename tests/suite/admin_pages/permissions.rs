@@ -5,7 +5,7 @@ use crate::harness::browser::Browser;
 use crate::harness::{Backend, Http, Options, Server, backend};
 
 /// A role that reads everything and changes nothing.
-const AUDITOR: &str = "title: Auditors\nactions:\n  - admin:client.read\n  - admin:token.read\n  - admin:settings.read\n  - admin:scope.read\n  - admin:policy.read\n  - admin:key.read\n  - admin:audit.read\n";
+const AUDITOR: &str = "title: Auditors\nactions:\n  - admin:client.read\n  - admin:token.read\n  - admin:settings.read\n  - admin:scope.read\n  - admin:policy.read\n  - admin:key.read\n  - admin:audit.read\n  - admin:user.read\n  - admin:session.read\n";
 
 on_both! {
     /// Every admin page without a session leads to sign-in, and back afterwards; every form to sign-in.
@@ -109,8 +109,14 @@ fn aa01_a_reader_sees_pages_and_no_buttons() {
             assert!(!list.contains("id=\"create-client\"") && !list.contains("/deactivate"), "{list}");
             for part in CLIENT_PAGES.iter().filter(|part| **part != "/delete") {
                 let text = page(&browser, &format!("/admin/clients/{}{part}", client.document_id));
-                assert!(!text.contains("id=\"delete-client\"") && !text.contains("/deactivate"), "{part}: {text}");
-                assert!(!text.contains("id=\"client-form\"") && !text.contains("id=\"rotate-form\""), "{part}: {text}");
+                assert!(
+                    !text.contains("id=\"delete-client\"") && !text.contains("/deactivate"),
+                    "{part}: {text}"
+                );
+                assert!(
+                    !text.contains("id=\"client-form\"") && !text.contains("id=\"rotate-form\""),
+                    "{part}: {text}"
+                );
             }
             let settings = page(&browser, &format!("/admin/clients/{}", client.document_id));
             assert!(settings.contains("needs <code>admin:client.update</code>"), "{settings}");
@@ -120,7 +126,8 @@ fn aa01_a_reader_sees_pages_and_no_buttons() {
             let keys = page(&browser, "/admin/keys");
             assert!(!keys.contains("action=\"/admin/keys/rotate\""), "{keys}");
             for path in FORMS {
-                let reply = post(&browser, path, &[("scope", "api::form.form.find"), ("jti", "x"), ("name", "x")]);
+                let reply =
+                    post(&browser, path, &[("scope", "api::form.form.find"), ("jti", "x"), ("name", "x")]);
                 assert_eq!(reply.status, 403, "{path}: {reply:?}");
                 assert!(plain(&reply).contains("Missing permission"), "{path}: {reply:?}");
             }

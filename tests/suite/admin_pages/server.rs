@@ -143,13 +143,18 @@ fn the_global_scopes_are_edited() {
             let caller = server.confidential_client(&[]);
             let token = server.machine_token(&client, &[scope::FIND, scope::DELETE].join(" "));
             let text = page(&browser, "/admin/scopes");
-            assert!(text.contains("id=\"scopes-form\"") && text.contains(&format!("/admin/clients?scope={}", scope::FIND.replace(':', "%3A"))), "{text}");
+            assert!(
+                text.contains("id=\"scopes-form\"")
+                    && text.contains(&format!("/admin/clients?scope={}", scope::FIND.replace(':', "%3A"))),
+                "{text}"
+            );
             posted(&browser, "/admin/scopes", &[("scope", "admin:client.read"), ("scope", scope::FIND)]);
             assert_eq!(server.introspect(&caller, &token).scopes(), [scope::FIND]);
             let reply = post(&browser, "/admin/scopes", &[("scope", "api::form.form.nothing")]);
             assert_eq!(reply.status, 400, "{reply:?}");
             let file = server.policies().join("global.yaml");
-            let by_hand = std::fs::read_to_string(&file).expect("the ceiling").replace("managed_by: admin\n", "");
+            let by_hand =
+                std::fs::read_to_string(&file).expect("the ceiling").replace("managed_by: admin\n", "");
             crate::harness::policies::write(&file, by_hand);
             eventually("the ceiling is git's", std::time::Duration::from_secs(5), || {
                 plain(&browser.get("/admin/scopes")).contains("Git manages the global scopes")

@@ -8,7 +8,10 @@ use crate::harness::client::Http;
 use crate::harness::{Server, scope};
 
 fn jtis(text: &str) -> Vec<String> {
-    text.split("id=\"token-").skip(1).map(|rest| rest.split('"').next().unwrap_or_default().to_owned()).collect()
+    text.split("id=\"token-")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap_or_default().to_owned())
+        .collect()
 }
 
 on_both! {
