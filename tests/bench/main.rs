@@ -11,6 +11,7 @@ mod forward_auth;
 mod limits;
 mod load;
 mod measure;
+mod pages;
 mod policy_plan;
 mod policy_tools;
 mod process;
@@ -23,7 +24,7 @@ use report::Report;
 /// Every measurement by the name that the command line takes.
 type Measurement = fn(&setup::Bench, &mut Report);
 
-const ALL: [(&str, Measurement); 16] = [
+const ALL: [(&str, Measurement); 17] = [
     ("floor", measure::floor),
     ("limits", measure::limits),
     ("tokens", measure::tokens),
@@ -40,6 +41,7 @@ const ALL: [(&str, Measurement); 16] = [
     ("decisions", decisions::cost),
     ("policy-tools", policy_tools::commands),
     ("authzen", authzen::evaluations),
+    ("pages", pages::pages),
 ];
 
 fn main() {

@@ -6,6 +6,7 @@
 #[macro_use]
 mod harness;
 
+mod admin_pages;
 mod admin_writes;
 mod architecture;
 mod attacks;

@@ -3,7 +3,7 @@
 use super::{address, admin, between, page, plain, post, posted};
 use crate::harness::browser::Browser;
 use crate::harness::fixtures::NewClient;
-use crate::harness::{Server, unique};
+use crate::harness::unique;
 
 on_both! {
     /// Every live token read "Revoked", and no revoke button was ever shown, because a null date counted as 1970.

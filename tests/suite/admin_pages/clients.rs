@@ -3,7 +3,7 @@
 use super::{admin, between, page, plain, post, posted};
 use crate::harness::browser::Browser;
 use crate::harness::client::{Http, Reply};
-use crate::harness::{JWT_BEARER, Server, scope, unique};
+use crate::harness::{JWT_BEARER, scope, unique};
 
 /// Makes a client by the form and opens the page that shows its credentials.
 fn create(browser: &Browser<'_>, fields: &[(&str, &str)]) -> (String, Reply) {

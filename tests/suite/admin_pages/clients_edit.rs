@@ -2,7 +2,7 @@
 
 use super::{address, admin, between, page, plain, post, posted};
 use crate::harness::fixtures::NewClient;
-use crate::harness::{JWT_BEARER, Server, keys, scope};
+use crate::harness::{JWT_BEARER, keys, scope};
 
 /// The settings of a fixture client as its form shows them.
 fn settings<'a>(name: &'a str) -> Vec<(&'a str, &'a str)> {

@@ -1,7 +1,7 @@
 //! What nobody does on purpose: every page still works.
 
 use super::{address, admin, page, plain, post};
-use crate::harness::Server;
+
 use crate::harness::fixtures::NewClient;
 
 on_both! {

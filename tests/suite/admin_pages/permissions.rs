@@ -2,7 +2,7 @@
 
 use super::{CLIENT_PAGES, FORMS, PAGES, page, plain, post};
 use crate::harness::browser::Browser;
-use crate::harness::{Backend, Http, Options, Server, backend};
+use crate::harness::{Backend, Http, Options, backend};
 
 /// A role that reads everything and changes nothing.
 const AUDITOR: &str = "title: Auditors\nactions:\n  - admin:client.read\n  - admin:token.read\n  - admin:settings.read\n  - admin:scope.read\n  - admin:policy.read\n  - admin:key.read\n  - admin:audit.read\n  - admin:user.read\n  - admin:session.read\n";

@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use super::{address, admin, between, page, plain, post, posted};
-use crate::harness::{Backend, Options, Server, backend, eventually, scope};
+use crate::harness::{Backend, Options, backend, eventually, scope};
 
 on_both! {
     /// One look: health, policies, keys, tokens, and what to do next.

@@ -5,7 +5,7 @@ use reqwest::Method;
 use super::{address, admin, between, page, post, posted};
 use crate::harness::browser::Browser;
 use crate::harness::client::Http;
-use crate::harness::{Server, scope};
+use crate::harness::scope;
 
 fn jtis(text: &str) -> Vec<String> {
     text.split("id=\"token-")

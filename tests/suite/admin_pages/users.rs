@@ -3,7 +3,7 @@
 use super::{admin, between, page, post, posted};
 use crate::harness::browser::Browser;
 use crate::harness::fixtures::User;
-use crate::harness::{Server, scope, unique};
+use crate::harness::{scope, unique};
 
 on_both! {
     /// A user made by the form signs in with the password that was shown once.
