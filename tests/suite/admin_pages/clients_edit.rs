@@ -38,7 +38,7 @@ on_both! {
         assert_eq!(data["name"], "Renamed client");
         assert_eq!(data["redirectUris"], serde_json::json!(["https://new.test/cb", "https://new.test/two"]));
         assert_eq!((&data["pkce"], &data["accessTokenTtl"], &data["requireSecret"]), (&"optional".into(), &900.into(), &true.into()));
-        assert_eq!(data["groups"], serde_json::json!(["partners", "beta"]));
+        assert_eq!(data["groups"], serde_json::json!(["beta", "partners"]));
         assert_eq!(data["actFor"], serde_json::json!(["role:suite_editor", "user:admin"]));
         let text = page(&browser, &address(&client));
         assert!(text.contains("Renamed client") && text.contains("value=\"900\"") && text.contains("https://new.test/two"), "{text}");

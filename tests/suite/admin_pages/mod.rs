@@ -117,6 +117,11 @@ pub fn refusal(reply: &Reply) -> String {
     text.split("role=\"alert\"").nth(1).map_or_else(String::new, |rest| rest.chars().take(600).collect())
 }
 
+/// How many rows of a page's table have a status.
+pub fn rows_with(text: &str, status: &str) -> usize {
+    between(text, "<tbody>", "</tbody>").map_or(0, |rows| rows.matches(&format!(">{status}<")).count())
+}
+
 /// The text between two others.
 pub fn between<'a>(text: &'a str, from: &str, to: &str) -> Option<&'a str> {
     text.split_once(from)?.1.split_once(to).map(|(found, _)| found)

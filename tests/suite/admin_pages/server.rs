@@ -140,7 +140,6 @@ fn the_global_scopes_are_edited() {
     for kind in Backend::present() {
         backend::run_alone(kind, Options::default(), |server| {
             let (browser, client) = (admin(server), server.jwt_client(&[]));
-            let caller = server.confidential_client(&[]);
             let token = server.machine_token(&client, &[scope::FIND, scope::DELETE].join(" "));
             let text = page(&browser, "/admin/scopes");
             assert!(
@@ -149,7 +148,7 @@ fn the_global_scopes_are_edited() {
                 "{text}"
             );
             posted(&browser, "/admin/scopes", &[("scope", "admin:client.read"), ("scope", scope::FIND)]);
-            assert_eq!(server.introspect(&caller, &token).scopes(), [scope::FIND]);
+            assert_eq!(server.introspect(&client, &token).scopes(), [scope::FIND]);
             let reply = post(&browser, "/admin/scopes", &[("scope", "api::form.form.nothing")]);
             assert_eq!(reply.status, 400, "{reply:?}");
             let file = server.policies().join("global.yaml");
