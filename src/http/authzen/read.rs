@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn times_of_the_specifications_examples() {
         assert_eq!(moment("2025-06-27T18:03-07:00"), moment("2025-06-27T18:03:00-07:00"));
-        assert_eq!(moment("1985-10-26T01:22-07:00"), Some(499_249_320_000));
+        assert_eq!(moment("1985-10-26T01:22-07:00"), Some(499_162_920_000));
         for bad in [
             "",
             "T",

@@ -233,8 +233,8 @@ fn a_user_whose_roles_lack_the_action() {
     let text = told.to_string();
     assert!(text.contains("add api::form.form.update to policies/roles/authenticated.yaml:"), "{text}");
     assert!(text.contains("or: give user bob the role editor"), "{text}");
-    assert!(text.contains("policies/roles/editor.yaml:4 is for role editor"), "{text}");
-    assert!(text.contains("policies/roles/authenticated.yaml:4 permits find, findOne, create"), "{text}");
+    assert!(text.contains("policies/roles/editor.yaml:5 is for role editor"), "{text}");
+    assert!(text.contains("policies/roles/authenticated.yaml:5 permits find, findOne, create"), "{text}");
     // Administration is given by a role, not by widening everybody's.
     let admin = AdminQuestion {
         actor: Actor::User(&bob),
