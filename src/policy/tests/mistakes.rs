@@ -149,7 +149,7 @@ const TEXTS: &[Case] = &[
         "rules/x.cedar",
         "@id(\"partners.ttl\")\npermit (principal, action, resource);",
         (1, 1),
-        "is taken by policies/rules/partners.cedar:25",
+        "is taken by policies/rules/partners.cedar:27",
     ),
     (
         "rules/x.cedar",
