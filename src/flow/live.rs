@@ -142,6 +142,9 @@ async fn weighed(
     Ok(Some((live, user)))
 }
 
+/// The scopes that stand, and the tokens that no policy tells apart from this one.
+type Carried = (Arc<[Scope]>, Option<Arc<Kind>>);
+
 /// What a token still carries: from memory where nothing that it depends on has changed, decided otherwise.
 fn still_carried(
     app: &App,
@@ -151,7 +154,7 @@ fn still_carried(
     user: Option<&UserState>,
     row: &TokenRow,
     key: Option<LiveKey>,
-) -> Result<(Arc<[Scope]>, Option<Arc<Kind>>), Fault> {
+) -> Result<Carried, Fault> {
     let unreadable = |what: &str| Fault::Inconsistent(format!("{what} of token {}", row.jti));
     let facts: GrantFacts = serde_json::from_str(&row.facts).map_err(|_| unreadable("facts"))?;
     let grant = GrantType::parse(&row.grant_type).ok_or_else(|| unreadable("grant type"))?;

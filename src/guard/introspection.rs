@@ -19,13 +19,16 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// Answers that are kept at most.
 const MOST: usize = 10_000;
 
+/// When an answer came, in milliseconds since 1970, and what it was.
+type Kept = (i64, Option<Claims>);
+
 /// The issuer's introspection endpoint and its last answers.
 pub(super) struct Introspection {
     url: Url,
     authorization: String,
     keep_ms: i64,
     client: Arc<dyn Fetch>,
-    answers: Mutex<HashMap<[u8; 32], (i64, Option<Claims>)>>,
+    answers: Mutex<HashMap<[u8; 32], Kept>>,
 }
 
 impl Introspection {

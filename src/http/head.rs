@@ -42,7 +42,7 @@ impl HeadScan {
                     self.end_line();
                     after
                 }
-                _ if self.past_name => self.to_the_end(rest),
+                _ if self.past_name => self.skip_to_the_end(rest),
                 b'\r' => {
                     self.after_cr = true;
                     after
@@ -56,7 +56,7 @@ impl HeadScan {
     }
 
     /// Behind a line's name only its end matters: most bytes of a head, a token among them, are passed over here.
-    fn to_the_end<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+    fn skip_to_the_end<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
         let (line, after) = bytes.split_at(end);
         self.length += usize::from(line.iter().any(|byte| *byte != b'\r'));

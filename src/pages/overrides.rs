@@ -4,7 +4,7 @@
 //! `builtin/login.html`. `texts.yaml` replaces sentences. Nothing outside the folder is read, whatever a template
 //! or a link says.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Largest file, in bytes.
 const LARGEST: u64 = 256 * 1024;
@@ -70,7 +70,7 @@ fn walk(root: &Path, folder: &Path, depth: usize, found: &mut Overrides) -> Resu
     Ok(())
 }
 
-fn name_of(root: &Path, path: &PathBuf) -> Result<String, String> {
+fn name_of(root: &Path, path: &Path) -> Result<String, String> {
     let below = path.strip_prefix(root).map_err(|_| format!("{}: lies elsewhere", path.display()))?;
     let name = below.to_str().ok_or_else(|| format!("{}: is not named in UTF-8", path.display()))?;
     Ok(name.replace(std::path::MAIN_SEPARATOR, "/"))

@@ -30,9 +30,9 @@ pub struct Diagnostic {
     /// What is wrong.
     pub message: String,
     /// What to do about it.
-    pub hint: Option<String>,
+    pub hint: Option<Box<str>>,
     /// The line of the file. Never of a key file or of a file outside the folder (attack row Y9).
-    pub snippet: Option<String>,
+    pub snippet: Option<Box<str>>,
 }
 
 /// Why a set was not loaded: all of its errors at once.
@@ -76,7 +76,7 @@ impl Diagnostic {
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(hint.into().into());
         self
     }
 

@@ -128,7 +128,7 @@ fn never_applies(found: &mut Vec<Diagnostic>) {
     } else if let Some(first) = found.first_mut() {
         first.message = "the policy can never apply".to_owned();
         first.code = codes::NEVER_APPLIES;
-        first.hint = Some("does its action exist for this type of principal and of resource?".to_owned());
+        first.hint = Some("does its action exist for this type of principal and of resource?".into());
         found.truncate(1);
     }
 }

@@ -51,7 +51,7 @@ fn result(one: &Diagnostic) -> Value {
 /// A path as a URI reference.
 fn uri(path: &str) -> String {
     let parts = path.split('/').map(|part| {
-        percent_encoding::utf8_percent_encode(part, &percent_encoding::NON_ALPHANUMERIC)
+        percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC)
             .to_string()
             .replace("%2E", ".")
             .replace("%2D", "-")

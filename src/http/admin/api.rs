@@ -139,7 +139,7 @@ impl From<&Diagnostic> for DiagnosticBody {
             line: found.line as u64,
             column: found.column as u64,
             message: found.message.clone(),
-            hint: found.hint.clone(),
+            hint: found.hint.as_deref().map(str::to_owned),
         }
     }
 }

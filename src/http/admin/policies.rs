@@ -103,8 +103,8 @@ pub fn problem(found: &Diagnostic) -> ProblemLine {
     ProblemLine {
         place,
         message: found.message.clone(),
-        hint: found.hint.clone(),
-        snippet: found.snippet.clone(),
+        hint: found.hint.as_deref().map(str::to_owned),
+        snippet: found.snippet.as_deref().map(str::to_owned),
     }
 }
 

@@ -157,7 +157,7 @@ fn resource(value: Option<&Value>) -> Result<Resource, Reject> {
     })
 }
 
-fn object<'a>(value: Option<&'a Value>, name: Name) -> Result<&'a Map<String, Value>, Reject> {
+fn object(value: Option<&Value>, name: Name) -> Result<&Map<String, Value>, Reject> {
     match value {
         Some(Value::Object(object)) => Ok(object),
         None | Some(Value::Null) => Err(field(name, "is required")),

@@ -113,7 +113,7 @@ impl<'a> Linter<'a> {
     /// Adds what to do about the last finding.
     fn hint(&mut self, hint: impl Into<String>) {
         if let Some(last) = self.found.last_mut() {
-            last.hint = Some(hint.into());
+            last.hint = Some(hint.into().into());
         }
     }
 

@@ -42,10 +42,13 @@ pub struct Found {
     pub verified: bool,
 }
 
+/// What a change does.
+type Apply = Box<dyn Fn(&mut World<'_>, &mut Owned)>;
+
 /// A change with what it does to the question or to the set.
 struct Step {
     change: Change,
-    apply: Box<dyn Fn(&mut World<'_>, &mut Owned)>,
+    apply: Apply,
 }
 
 impl Step {
