@@ -5,7 +5,7 @@ use crate::harness::fixtures::NewClient;
 use crate::harness::{JWT_BEARER, keys, scope};
 
 /// The settings of a fixture client as its form shows them.
-fn settings<'a>(name: &'a str) -> Vec<(&'a str, &'a str)> {
+fn settings(name: &str) -> Vec<(&str, &str)> {
     vec![
         ("name", name),
         ("redirect_uris", "https://c1.test/cb"),

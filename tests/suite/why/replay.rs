@@ -103,7 +103,7 @@ fn a_log_of_100_000_decisions_finds_exactly_the_planted_differences() {
         // To the policies of a pull request: the planted ones.
         let new = server.folder().join("new-policies");
         policies::copy(&server.policies(), &new);
-        policies::write(&new.join("clients/suite_replayed_a.yaml"), &document(&[scope::FIND]));
+        policies::write(&new.join("clients/suite_replayed_a.yaml"), document(&[scope::FIND]));
         let wider = document(&[scope::FIND, scope::FIND_ONE, scope::DELETE]);
         policies::write(&new.join("clients/suite_replayed_b.yaml"), &wider);
         let new_policies = ["--policies", "new-policies", "--fail-on-difference"];
