@@ -240,6 +240,16 @@ async fn first_administrator(
     Ok(())
 }
 
+/// The generated password was used on the sign-in page: its file goes, and nobody is told of it any more.
+/// A file that cannot be removed stays as it is; the next sign-in tries again.
+pub fn first_password_used(app: &App, password: &str) {
+    let path = app.config.data_dir.join("admin-password");
+    if std::fs::read_to_string(&path).is_ok_and(|kept| kept.trim_end() == password) {
+        let removed = std::fs::remove_file(&path);
+        tracing::info!(removed = removed.is_ok(), "the generated password was used; its file is not needed");
+    }
+}
+
 /// Makes a key for each client of the folder that needs one and has none (design §8: the example
 /// client's private key is the only one that is ever kept).
 async fn client_keys(app: &App, first: &mut FirstStart) -> Result<(), Fault> {

@@ -22,7 +22,6 @@ fn swagger_ui() {
 
 /// The generated password, found where the sign-in page says.
 #[test]
-#[ignore = "was not seen to pass as a whole yet"]
 fn first_sign_in() {
     let without = |options: Options| Server::start(options.env("GRANTWOOD_ADMIN_PASSWORD_FILE", ""));
     run("people.mjs", &without, json!({ "first": true }));
@@ -30,14 +29,12 @@ fn first_sign_in() {
 
 /// People look after what they allowed.
 #[test]
-#[ignore = "was not seen to pass as a whole yet"]
 fn account() {
     run("people.mjs", &Server::start, json!({ "first": false }));
 }
 
 /// The shipped example of a team's own consent page, on another origin.
 #[test]
-#[ignore = "was not seen to pass as a whole yet"]
 fn own_consent_page() {
     let origin = format!("http://127.0.0.1:{}", free_port());
     let config =
