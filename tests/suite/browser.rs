@@ -52,7 +52,6 @@ fn administration() {
 
 /// Every page is accessible and fits; with `GRANTWOOD_TEST_SCREENSHOTS=1` some are kept as pictures.
 #[test]
-#[ignore = "was not seen to pass as a whole yet"]
 fn every_page() {
     run("pages.mjs", &Server::start, json!({}));
 }
