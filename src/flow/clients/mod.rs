@@ -177,6 +177,14 @@ async fn put_in_force(
     document: Option<crate::policy::ClientDocument>,
     before: Option<crate::policy::ClientDocument>,
 ) -> Result<(), Stop> {
+    let git = &app.config.policies.source.git;
+    if git.path.is_some() || git.url.is_some() {
+        // The folder of the settings is not what is in force: a file there would change nothing.
+        return Err(Reject::Conflict(
+            format!("policies come from a git repository; edit clients/{id}.yaml there").into(),
+        )
+        .into());
+    }
     let write = |document: Option<crate::policy::ClientDocument>| {
         let (worker, id) = (Arc::clone(app), id.clone());
         tokio::task::spawn_blocking(move || match document {
