@@ -16,7 +16,7 @@
 //! | `app/` | What requests share, built once and passed first: settings, store, policies, keys, clock, limits; the jobs beside the requests. | Globals. A request's time or randomness from anywhere but `app/clock.rs`. |
 //! | `flow/` | What happens, one file an endpoint, one file a grant, each as the numbered steps of its RFC. | HTTP. Anything signed, changed or passed before the policy was asked. |
 //! | `pages/` | Pages: templates (`templates/macros.html` has the components), their view models, style and one script that only enhances. | `poem`, inline scripts and styles, HTML made by joining strings. |
-//! | `http/` | Poem: routes on one page, the guard before them, refusals turned into answers. The only floor that names `poem`. | Decisions. An error in plain text: `http/problem.rs` shapes all of them. |
+//! | `http/` | Poem: routes on one page, the guard before them, refusals turned into answers. The only floor of the server that names `poem`. | Decisions. An error in plain text: `http/problem.rs` shapes all of them. |
 //! | `cli/` | One file a subcommand. Standard output is data, standard error is talk. | Rules of its own: it calls `flow/` and `app/`, and manages clients as an operator whom the policy knows. |
 //! | `main.rs` | Starts `cli/`. | Everything else. |
 //!
