@@ -80,6 +80,9 @@ pub async fn begin(
     if let Some(page) = &app.config.pages.consent_url {
         return Ok(Answer::Redirect(elsewhere(page, &request)));
     }
+    if let Some(answer) = at_once(app, ask, &target, &request, signed_in).await? {
+        return Ok(Answer::Redirect(answer));
+    }
     let secret = clock::new_secret(Kind::Transaction)?;
     let pending = Pending { request, since_ms: ask.now_ms, chosen: false };
     let row = AuthorizationRow {
@@ -140,13 +143,44 @@ async fn without_asking(
     else {
         return Ok(refused(app, target, state, &Reject::LoginRequired));
     };
+    let answer = agreed_before(app, ask, target, request, signed_in).await?;
+    Ok(answer.unwrap_or_else(|| refused(app, target, state, &Reject::ConsentRequired)))
+}
+
+/// The answer where nobody need be asked anything, so that nothing has to wait and no page is passed through.
+async fn at_once(
+    app: &App,
+    ask: &Ask,
+    target: &Target,
+    request: &AuthorizationRequest,
+    signed_in: Option<&SignedIn>,
+) -> Result<Option<String>, Stop> {
+    let prompt = &request.prompt;
+    let asks = prompt.login || prompt.consent || prompt.select_account;
+    match signed_in.filter(|who| !asks && young_enough(ask, request, who) && is_meant(request, who)) {
+        Some(signed_in) => agreed_before(app, ask, target, request, signed_in).await,
+        None => Ok(None),
+    }
+}
+
+/// The answer where the user agreed before to all that is asked for.
+async fn agreed_before(
+    app: &App,
+    ask: &Ask,
+    target: &Target,
+    request: &AuthorizationRequest,
+    signed_in: &SignedIn,
+) -> Result<Option<String>, Stop> {
+    if target.always_asks() {
+        return Ok(None);
+    }
     let snapshot = app.policies.current();
     let client = Arc::clone(&target.client);
     let data = consent::data(app, ask, &snapshot, client, signed_in, request.scopes.as_deref()).await?;
-    if target.always_asks() || !consent::is_remembered(&data) {
-        return Ok(refused(app, target, state, &Reject::ConsentRequired));
+    if !consent::is_remembered(&data) {
+        return Ok(None);
     }
-    Ok(consent::decide(app, ask, target, request, signed_in, remembered(&data)).await?)
+    Ok(Some(consent::decide(app, ask, target, request, signed_in, remembered(&data)).await?))
 }
 
 /// What was agreed to before of what is asked for now.

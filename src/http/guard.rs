@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -218,8 +219,13 @@ impl<E: Endpoint> Guard<E> {
                 "compressed request bodies are not accepted",
             ));
         }
-        let read = body.into_bytes_limit(self.settings.body_limit);
-        match tokio::time::timeout(self.settings.body_deadline, read).await {
+        let mut read = std::pin::pin!(body.into_bytes_limit(self.settings.body_limit));
+        // A body that came with its head needs no timer.
+        let read = match futures_util::poll!(read.as_mut()) {
+            Poll::Ready(read) => Ok(read),
+            Poll::Pending => tokio::time::timeout(self.settings.body_deadline, read).await,
+        };
+        match read {
             Err(_) => Err(Problem::framework(StatusCode::REQUEST_TIMEOUT, "the body took too long")),
             Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(too_large()),
             Ok(Err(_)) => Err(Reject::Malformed("the body cannot be read").into()),

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use poem::{Request, RequestBody};
+use poem::http::StatusCode;
+use poem::{IntoResponse, Request, RequestBody, Response};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde::Serialize;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -80,6 +82,33 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for StrictJson<T> {
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
         <Self as ParsePayload>::from_request(request, body).await
+    }
+}
+
+/// A JSON answer that serde writes at once: of an answer that is given thousands of times a second, the tree of
+/// values that the framework's own payload makes first is most of the work. Documents the schema of `T`, which
+/// must write the same fields under both.
+#[derive(Clone, Debug)]
+pub struct WrittenJson<T>(pub T);
+
+impl<T: Type> Payload for WrittenJson<T> {
+    const CONTENT_TYPE: &'static str = "application/json; charset=utf-8";
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for WrittenJson<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(text) => Response::builder().content_type("application/json; charset=utf-8").body(text),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
     }
 }
 

@@ -123,8 +123,19 @@ fn is_plain(name: &str) -> bool {
     name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
-/// Decodes `%XX` and `+`.
+/// Decodes a name or a value.
 fn decode(raw: &[u8], text: Text) -> Result<String, Reject> {
+    let bytes = if raw.iter().any(|byte| matches!(byte, b'%' | b'+')) { unescape(raw)? } else { raw.to_vec() };
+    let value = String::from_utf8(bytes).map_err(|_| Reject::Malformed("a parameter is not UTF-8"))?;
+    let printable = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if !printable && value.chars().any(|c| !is_text(c, text)) {
+        return Err(Reject::Malformed("a parameter has control characters"));
+    }
+    Ok(value)
+}
+
+/// Decodes `%XX` and `+`.
+fn unescape(raw: &[u8]) -> Result<Vec<u8>, Reject> {
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.iter();
     while let Some(byte) = rest.next() {
@@ -140,11 +151,7 @@ fn decode(raw: &[u8], text: Text) -> Result<String, Reject> {
             other => *other,
         });
     }
-    let value = String::from_utf8(bytes).map_err(|_| Reject::Malformed("a parameter is not UTF-8"))?;
-    if value.chars().any(|c| !is_text(c, text)) {
-        return Err(Reject::Malformed("a parameter has control characters"));
-    }
-    Ok(value)
+    Ok(bytes)
 }
 
 fn hex(digit: u8) -> Option<u8> {

@@ -164,8 +164,11 @@ pub fn run(process: &Process, plan: Plan, connections: usize, keep_bodies: bool)
         }
         parts
     });
-    let mut all =
-        Outcome { seconds: begin.elapsed().as_secs_f64(), cpu: process.cpu() - cpu, ..Outcome::default() };
+    gather(parts, begin, process.cpu() - cpu)
+}
+
+fn gather(parts: Vec<Outcome>, begin: Instant, cpu: f64) -> Outcome {
+    let mut all = Outcome { seconds: begin.elapsed().as_secs_f64(), cpu, ..Outcome::default() };
     for part in parts {
         all.done += part.done;
         all.failed += part.failed;
@@ -194,30 +197,98 @@ impl Job {
 
     async fn work(self) -> Outcome {
         let mut outcome = Outcome::default();
-        let mut connection = connect(&self.address).await;
+        let mut visitor = Visitor::new(&self.address).await;
         while let Some(shot) = self.next() {
             let begin = Instant::now();
-            let answer = match &mut connection {
-                Some(sender) => exchange(sender, shot.request(&self.address)).await,
-                None => None,
-            };
-            match answer {
-                Some((200, body)) => {
+            match visitor.ask(shot).await {
+                Some(answer) if answer.status == 200 => {
                     outcome.done += 1;
                     outcome.latencies.push(begin.elapsed().as_secs_f64());
                     if self.keep_bodies {
-                        outcome.bodies.push(body);
+                        outcome.bodies.push(answer.body);
                     }
                 }
-                Some(_) => outcome.failed += 1,
-                None => {
-                    outcome.failed += 1;
-                    connection = connect(&self.address).await;
-                }
+                _ => outcome.failed += 1,
             }
         }
         outcome
     }
+}
+
+/// What came back for one request.
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Location`, if any.
+    pub location: Option<String>,
+    /// The first `Set-Cookie`, without its attributes.
+    pub cookie: Option<String>,
+    /// The body, whole.
+    pub body: Bytes,
+}
+
+/// One keep-alive connection, opened anew when it breaks.
+pub struct Visitor {
+    address: String,
+    connection: Option<Sender>,
+}
+
+impl Visitor {
+    /// Connects.
+    pub async fn new(address: &str) -> Self {
+        Self { address: address.to_owned(), connection: connect(address).await }
+    }
+
+    /// Sends a request; nothing comes back from a connection that broke.
+    pub async fn ask(&mut self, shot: &Shot) -> Option<Answer> {
+        let answer = match &mut self.connection {
+            Some(sender) => exchange(sender, shot.request(&self.address)).await,
+            None => None,
+        };
+        if answer.is_none() {
+            self.connection = connect(&self.address).await;
+        }
+        answer
+    }
+}
+
+/// Runs journeys of several requests, each once, over so many connections; a journey is done when it says so.
+pub fn journeys<J>(process: &Process, count: usize, connections: usize, journey: J) -> Outcome
+where
+    J: AsyncFn(&mut Visitor) -> bool + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (journey, next) = (std::rc::Rc::new(journey), Arc::new(AtomicUsize::new(0)));
+    let (cpu, begin) = (process.cpu(), Instant::now());
+    let local = tokio::task::LocalSet::new();
+    let parts = local.block_on(&runtime, async {
+        let workers: Vec<_> = (0..connections)
+            .map(|_| {
+                let (journey, next) = (std::rc::Rc::clone(&journey), Arc::clone(&next));
+                let address = process.address.clone();
+                tokio::task::spawn_local(async move {
+                    let mut outcome = Outcome::default();
+                    let mut visitor = Visitor::new(&address).await;
+                    while next.fetch_add(1, Ordering::Relaxed) < count {
+                        let begin = Instant::now();
+                        if journey(&mut visitor).await {
+                            outcome.done += 1;
+                            outcome.latencies.push(begin.elapsed().as_secs_f64());
+                        } else {
+                            outcome.failed += 1;
+                        }
+                    }
+                    outcome
+                })
+            })
+            .collect();
+        let mut parts = Vec::new();
+        for worker in workers {
+            parts.push(worker.await.expect("a worker ends"));
+        }
+        parts
+    });
+    gather(parts, begin, process.cpu() - cpu)
 }
 
 type Sender = http1::SendRequest<Full<Bytes>>;
@@ -230,9 +301,12 @@ async fn connect(address: &str) -> Option<Sender> {
     Some(sender)
 }
 
-async fn exchange(sender: &mut Sender, request: hyper::Request<Full<Bytes>>) -> Option<(u16, Bytes)> {
+async fn exchange(sender: &mut Sender, request: hyper::Request<Full<Bytes>>) -> Option<Answer> {
     sender.ready().await.ok()?;
     let answer = sender.send_request(request).await.ok()?;
     let status = answer.status().as_u16();
-    Some((status, answer.into_body().collect().await.ok()?.to_bytes()))
+    let text = |name: &str| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
+    let (location, cookie) = (text("location"), text("set-cookie"));
+    let cookie = cookie.and_then(|line| Some(line.split(';').next()?.to_owned()));
+    Some(Answer { status, location, cookie, body: answer.into_body().collect().await.ok()?.to_bytes() })
 }

@@ -7,6 +7,7 @@
 mod authzen;
 mod decisions;
 mod floor;
+mod flows;
 mod forward_auth;
 mod limits;
 mod load;
@@ -24,11 +25,13 @@ use report::Report;
 /// Every measurement by the name that the command line takes.
 type Measurement = fn(&setup::Bench, &mut Report);
 
-const ALL: [(&str, Measurement); 17] = [
+const ALL: [(&str, Measurement); 19] = [
     ("floor", measure::floor),
     ("limits", measure::limits),
     ("tokens", measure::tokens),
+    ("flows", flows::flows),
     ("introspection", measure::introspection),
+    ("storm", flows::storm),
     ("start", measure::start_and_memory),
     ("reload", measure::reload),
     ("rows", measure::introspection_by_rows),

@@ -133,12 +133,24 @@ impl Site {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    fn issuer(&self) -> String {
+    /// `iss` and base URL.
+    pub fn issuer(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// A confidential client by secret with jwt-bearer, made through the management API.
     pub fn client(&self) -> Client {
+        let made = self.create(&json!({
+            "name": "Bench", "clientType": "CONFIDENTIAL", "redirectUris": [], "publicKey": CLIENT_PUBLIC,
+            "scopes": ["api::form.form.find", "api::form.form.findOne"],
+            "grantTypes": ["urn:ietf:params:oauth:grant-type:jwt-bearer"],
+        }));
+        let text = |name: &str| made[name].as_str().unwrap_or_else(|| panic!("no {name}: {made}")).to_owned();
+        Client { id: text("clientId"), secret: text("clientSecret") }
+    }
+
+    /// Makes a client through the management API; its document.
+    pub fn create(&self, new: &Value) -> Value {
         let http = reqwest::blocking::Client::new();
         let post = |path: &str, token: Option<&str>, body: &Value| -> Value {
             let mut request = http.post(format!("{}{path}", self.issuer())).json(body);
@@ -151,14 +163,7 @@ impl Site {
         };
         let session = post("/auth/local", None, &json!({ "identifier": "admin", "password": PASSWORD }));
         let token = session["jwt"].as_str().expect("a user token").to_owned();
-        let new = json!({ "data": {
-            "name": "Bench", "clientType": "CONFIDENTIAL", "redirectUris": [], "publicKey": CLIENT_PUBLIC,
-            "scopes": ["api::form.form.find", "api::form.form.findOne"],
-            "grantTypes": ["urn:ietf:params:oauth:grant-type:jwt-bearer"],
-        } });
-        let made = post("/oauth2/clients", Some(&token), &new)["data"].clone();
-        let text = |name: &str| made[name].as_str().unwrap_or_else(|| panic!("no {name}: {made}")).to_owned();
-        Client { id: text("clientId"), secret: text("clientSecret") }
+        post("/oauth2/clients", Some(&token), &json!({ "data": new }))["data"].clone()
     }
 
     /// Signs the administrator in by the form; answers the cookies of the session.

@@ -190,14 +190,14 @@ impl<E: Endpoint> Endpoint for ForwardAuth<E> {
         };
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         let mut response = match proxy {
-            Some(Proxy::Envoy) => self.asked(Proxy::Envoy, &request).await,
+            Some(Proxy::Envoy) => Box::pin(self.asked(Proxy::Envoy, &request)).await,
             _ if !reads => {
                 let mut error =
                     poem::Error::from(Problem::framework(StatusCode::METHOD_NOT_ALLOWED, "GET only"));
                 error.set_data(PathPattern(pattern.into()));
                 return Err(error);
             }
-            Some(proxy) => self.asked(proxy, &request).await,
+            Some(proxy) => Box::pin(self.asked(proxy, &request)).await,
             None => self.metadata(&request),
         };
         response.set_data(PathPattern(pattern.into()));
