@@ -125,7 +125,8 @@ fn is_plain(name: &str) -> bool {
 
 /// Decodes a name or a value.
 fn decode(raw: &[u8], text: Text) -> Result<String, Reject> {
-    let bytes = if raw.iter().any(|byte| matches!(byte, b'%' | b'+')) { unescape(raw)? } else { raw.to_vec() };
+    let bytes =
+        if raw.iter().any(|byte| matches!(byte, b'%' | b'+')) { unescape(raw)? } else { raw.to_vec() };
     let value = String::from_utf8(bytes).map_err(|_| Reject::Malformed("a parameter is not UTF-8"))?;
     let printable = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     if !printable && value.chars().any(|c| !is_text(c, text)) {

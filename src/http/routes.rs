@@ -142,7 +142,9 @@ fn service<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
 
 /// The API document, as `/openapi.json` and `grantwood openapi` show it.
 pub fn document() -> String {
-    let mut document: Value = serde_json::from_str(&service((machines(&Served(None)), rest(&Served(None)))).spec()).unwrap_or_default();
+    let mut document: Value =
+        serde_json::from_str(&service((machines(&Served(None)), rest(&Served(None)))).spec())
+            .unwrap_or_default();
     add_authorize(&mut document);
     forward_auth::document(&mut document);
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
@@ -266,7 +268,9 @@ pub fn routes(
         .around(move |next, request| name_revision(Arc::clone(&named), next, request));
     let shared = Arc::clone(app);
     let machines = service(machines(&served)).into_endpoint();
-    let machines = machines.around(move |next, request| cors(Arc::clone(&shared), next, request));
+    let machines = machines
+        .with(AddData::new(Arc::clone(app)))
+        .around(move |next, request| cors(Arc::clone(&shared), next, request));
     let routes = Split { machines, routes };
     let methods = account::methods(admin::methods(Methods::default()))
         .openapi(&parsed, "")

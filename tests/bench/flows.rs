@@ -33,8 +33,16 @@ impl Walk {
 
     fn authorize(&self, prompt: &str) -> Shot {
         let query = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs([("response_type", "code"), ("client_id", &self.client), ("redirect_uri", REDIRECT)])
-            .extend_pairs([("scope", "api::form.form.find"), ("state", "bench"), ("code_challenge", CHALLENGE)])
+            .extend_pairs([
+                ("response_type", "code"),
+                ("client_id", &self.client),
+                ("redirect_uri", REDIRECT),
+            ])
+            .extend_pairs([
+                ("scope", "api::form.form.find"),
+                ("state", "bench"),
+                ("code_challenge", CHALLENGE),
+            ])
             .extend_pairs([("code_challenge_method", "S256"), ("prompt", prompt)])
             .finish();
         let query = query.trim_end_matches("&prompt=").to_owned();
@@ -113,7 +121,9 @@ where
     F: AsyncFn(&Walk, &mut Visitor) -> bool + 'static,
 {
     let walk = walk.clone();
-    journeys(process, bench.assertions / 2, bench.connections, async move |visitor| step(&walk, visitor).await)
+    journeys(process, bench.assertions / 2, bench.connections, async move |visitor| {
+        step(&walk, visitor).await
+    })
 }
 
 /// The p99 of introspection while strangers try passwords, as a multiple of its p99 when nobody does.
@@ -143,7 +153,10 @@ pub fn storm(bench: &Bench, report: &mut Report) {
     });
     report.row("introspection, 4 connections, nobody signs in", &idle);
     report.row("introspection, 4 connections, beside a storm of sign-ins", &storm);
-    report.figure("attempts of the storm, per second", &format!("{:.0}", stormed.failed as f64 / stormed.seconds));
+    report.figure(
+        "attempts of the storm, per second",
+        &format!("{:.0}", stormed.failed as f64 / stormed.seconds),
+    );
     let ratio = storm.percentile(99.0) / idle.percentile(99.0);
     report.at_most("introspection p99 beside a storm of sign-ins, of idle", Some(ratio), 2.0);
 }
