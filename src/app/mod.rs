@@ -145,23 +145,31 @@ impl App {
     /// # Errors
     /// [`Fault`] if the database does not answer.
     pub async fn user_named(&self, name: &str) -> Result<Option<Arc<User>>, Fault> {
+        Ok(self.user_state_named(name).await?.map(|state| state.user))
+    }
+
+    /// The same with what tells whether it is still true.
+    ///
+    /// # Errors
+    /// [`Fault`] if the database does not answer.
+    pub async fn user_state_named(&self, name: &str) -> Result<Option<UserState>, Fault> {
         let generation = self.freshness.users(&self.clock);
         let known = self.user_names.get(name).filter(|(at, _)| Some(*at) == generation);
         if let Some((_, id)) = known
             && let Some(state) = self.user(&id).await?
         {
-            return Ok(Some(state.user));
+            return Ok(Some(state));
         }
         if let Some(state) = self.user(name).await? {
-            return Ok(Some(state.user));
+            return Ok(Some(state));
         }
         let Some(row) = self.store.user_by_identifier(&users::canonical(name)).await? else {
             return Ok(None);
         };
-        let user = Arc::new(users::user_of(row)?);
+        let state = UserState::of(row, generation)?;
         if let Some(generation) = generation {
-            self.user_names.insert(name.into(), (generation, Arc::clone(&user.id)));
+            self.user_names.insert(name.into(), (generation, Arc::clone(&state.user.id)));
         }
-        Ok(Some(user))
+        Ok(Some(state))
     }
 }

@@ -18,6 +18,18 @@ pub struct UserState {
 }
 
 impl UserState {
+    /// A row, read after that generation was; none = it may not be remembered.
+    ///
+    /// # Errors
+    /// [`Fault::Inconsistent`] if the row's roles cannot be read.
+    pub fn of(row: UserRow, generation: Option<u64>) -> Result<Self, Fault> {
+        Ok(Self {
+            tokens_valid_from: row.tokens_valid_from,
+            user: Arc::new(user_of(row)?),
+            generation: generation.unwrap_or(0),
+        })
+    }
+
     /// The generation that it was read in.
     pub fn generation(&self) -> u64 {
         self.generation
@@ -43,11 +55,7 @@ impl App {
             return Ok(Some(state));
         }
         let Some(row) = self.store.user(id).await? else { return Ok(None) };
-        let state = UserState {
-            tokens_valid_from: row.tokens_valid_from,
-            user: Arc::new(user_of(row)?),
-            generation: generation.unwrap_or(0),
-        };
+        let state = UserState::of(row, generation)?;
         if generation.is_some() {
             self.user_cache.insert(id.into(), state.clone());
         }

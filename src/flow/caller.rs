@@ -8,11 +8,12 @@ use super::live::{LiveToken, live};
 use crate::app::App;
 use crate::app::clients::ClientState;
 use crate::app::clock;
+use crate::app::live::Kind;
 use crate::oauth::reject::{Reject, Stop};
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
 use crate::policy::permit::{Administer, Permit};
-use crate::policy::{Actor, AdminQuestion, AdminResource, Asked, Snapshot, Trace};
+use crate::policy::{Actor, AdminQuestion, AdminResource, Asked, Decision, Holds, Snapshot, Trace};
 use crate::store::{AuditRow, KIND_ADMIN};
 use crate::telemetry::Event;
 
@@ -64,6 +65,11 @@ impl Caller {
             Who::Client(client) => client.client.id.as_str(),
             Who::Operator(name) => name,
         }
+    }
+
+    /// Whether the access token carries that action.
+    pub fn carries(&self, action: &str) -> bool {
+        self.scopes.as_deref().is_some_and(|scopes| scopes.iter().any(|scope| scope.as_str() == action))
     }
 
     fn kind(&self) -> &'static str {
@@ -174,6 +180,39 @@ async fn user_of_token(app: &App, ask: &Ask, token: &str) -> Result<Option<Signe
     Ok(Some(SignedIn { user: state.user, auth_time_ms: claims.issued_at_ms }))
 }
 
+/// [`permitted`] on the server as a whole, answered from memory where nothing that the answer depends on has changed.
+///
+/// # Errors
+/// As [`permitted`].
+pub fn permitted_as(
+    app: &App,
+    ask: &Ask,
+    snapshot: &Snapshot,
+    caller: &Caller,
+    kind: Option<&Kind>,
+    action: &'static str,
+) -> Result<(), Stop> {
+    let question = caller.question(ask, action, AdminResource::Server);
+    let started = std::time::Instant::now();
+    let scope = Scope::parse(action).ok();
+    let memory = kind.zip(scope.as_ref()).map(|(kind, scope)| (&kind.administers, scope));
+    let known = memory.and_then(|(memory, scope)| memory.decision(scope, Holds::Unstated));
+    let decision = known.unwrap_or_else(|| {
+        let (decision, holds) = snapshot.decide_admin_told(&question);
+        let decision = Arc::new(decision);
+        if let Some((memory, scope)) = memory {
+            memory.remember(scope, holds, &decision);
+        }
+        decision
+    });
+    let trace = Trace { request_id: &ask.request_id, jti: caller.jti.as_deref(), took: started.elapsed() };
+    app.decisions.record(snapshot, &Asked::Admin(question), &decision, trace);
+    match decision.allowed {
+        true => Ok(()),
+        false => Err(refused(caller, action, &decision)),
+    }
+}
+
 /// Asks the policy whether the caller may do this, to this.
 ///
 /// # Errors
@@ -195,14 +234,16 @@ pub fn permitted(
     };
     let trace = Trace { request_id: &ask.request_id, jti: caller.jti.as_deref(), took: started.elapsed() };
     app.decisions.record(snapshot, &Asked::Admin(question), &decision, trace);
-    result.map_err(|decision| {
-        let reject = match decision.error.as_deref() {
-            Some("insufficient_scope") => Reject::InsufficientScope(action.to_owned()),
-            _ => Reject::Forbidden { action, policies: decision.policies },
-        };
-        Event::AdminRefused { actor: caller.name(), action, reject: &reject }.emit();
-        reject.into()
-    })
+    result.map_err(|decision| refused(caller, action, &decision))
+}
+
+fn refused(caller: &Caller, action: &'static str, decision: &Decision) -> Stop {
+    let reject = match decision.error.as_deref() {
+        Some("insufficient_scope") => Reject::InsufficientScope(action.to_owned()),
+        _ => Reject::Forbidden { action, policies: decision.policies.clone() },
+    };
+    Event::AdminRefused { actor: caller.name(), action, reject: &reject }.emit();
+    reject.into()
 }
 
 /// Whether [`permitted`] would say yes: for buttons, which are no attempts and leave no event.

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::Ask;
 use super::live::{LiveToken, live};
+use super::usage::{self, Remembered};
 use crate::app::App;
 use crate::oauth::grant::GrantType;
 use crate::oauth::host::RequestHost;
@@ -17,7 +17,7 @@ use crate::oauth::reject::{Fault, Reject, Stop};
 use crate::oauth::request_path::RequestPath;
 use crate::oauth::scope;
 use crate::policy::routes::METHODS;
-use crate::policy::{Asked, Decision, Found, HttpFacts, Snapshot, TokenFacts, Trace, UseQuestion};
+use crate::policy::{Decision, Found, Holds, HttpFacts, Snapshot, TokenFacts, UseQuestion};
 use crate::telemetry::Event;
 
 /// The hosts that are protected: a host in its one spelling, and the identifier of its resource (RFC 9728 §1.2).
@@ -152,13 +152,9 @@ fn used(
     found: &Found<'_>,
     http: impl FnOnce() -> HttpFacts,
 ) -> Result<Arc<Decision>, Stop> {
-    let kind = live.kind.as_ref();
-    let remembered = kind.and_then(|kind| kind.decision(found.action));
-    if let Some(decision) = &remembered
-        && decision.allowed
-        && !app.decisions.wants_allows(&ask.request_id)
-    {
-        return Ok(Arc::clone(decision));
+    let remembered = Remembered { kind: live.kind.as_ref(), needed: Holds::Unstated };
+    if let Some(decision) = remembered.allowed(app, ask, found.action) {
+        return Ok(decision);
     }
     let http = http();
     let grant = GrantType::parse(&live.row.grant_type)
@@ -174,22 +170,8 @@ fn used(
         ip: ask.ip,
         http: Some(&http),
     };
-    let started = Instant::now();
-    let (decision, steady) = match remembered {
-        Some(decision) => (decision, false),
-        None => {
-            let (decision, steady) = snapshot.decide_use_told(&question);
-            (Arc::new(decision), steady)
-        }
-    };
-    let took = started.elapsed();
-    let trace = Trace { request_id: &ask.request_id, jti: Some(&live.row.jti), took };
-    app.decisions.record(snapshot, &Asked::Use(question), &decision, trace);
-    app.metrics.decided(found.action.as_str(), decision.allowed, decision.errors.len(), took);
-    if let Some(kind) = kind.filter(|_| steady) {
-        kind.remember(found.action, &decision);
-    }
-    Ok(decision)
+    let traced = (&question, Some(live.row.jti.as_str()));
+    Ok(usage::decided(app, ask, snapshot, remembered, traced, || snapshot.decide_use_told(&question)))
 }
 
 fn denied(live: &LiveToken, found: &Found<'_>, ask: &Ask, decision: &Decision) -> Stop {

@@ -59,6 +59,7 @@ pub async fn introspect_told(
     let snapshot = app.policies.current();
     let caller = authenticate::confidential(app, ask, &snapshot, credentials).await?;
     let token = token.ok_or(Reject::Missing("token"))?;
+    app.decisions.writable()?;
     let found = live(app, ask, &snapshot, token).await?;
     let answer = match found {
         Some(found) if may_see(&caller, &found) => {

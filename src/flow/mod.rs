@@ -33,6 +33,7 @@ pub mod scopes;
 pub mod session;
 pub mod sign_in;
 pub mod trusted;
+pub mod usage;
 pub mod users;
 
 /// The circumstances of one request.

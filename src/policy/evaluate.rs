@@ -8,9 +8,11 @@ use super::decide::Ask;
 use super::facts::{self, Pairs, TokenPairs};
 use super::names::Names;
 use super::question::{Decision, HttpFacts, TokenFacts, UseQuestion};
+use super::reads::Holds;
 use super::slice::{Key, Type};
 use super::snapshot::Snapshot;
 use super::stated::{Properties, Stated};
+use super::usage::told;
 use crate::oauth::client::Client;
 use crate::oauth::grant::GrantType;
 use crate::oauth::scope::Scope;
@@ -72,7 +74,7 @@ impl Snapshot {
             properties: stated.subject,
         };
         match self.evaluation(&subject) {
-            Ok(evaluation) => evaluation.decide(question.action, Stated { subject: None, ..stated }, None),
+            Ok(evaluation) => evaluation.decide(question.action, Stated { subject: None, ..stated }, None).0,
             Err(decision) => decision,
         }
     }
@@ -126,15 +128,27 @@ impl Snapshot {
 impl Evaluation<'_> {
     /// Decides one question about the subject. What the catalog does not know is permitted to nobody, and
     /// administration is decided where it happens. A request of the question's own goes before the subject's.
-    pub fn decide(&self, action: &Scope, stated: Stated<'_>, http: Option<&HttpFacts>) -> Decision {
-        self.put(action, stated, http).unwrap_or_else(|why| self.snapshot.decider().failed(why))
+    /// Says as well for how many questions about the subject the answer holds.
+    pub fn decide(
+        &self,
+        action: &Scope,
+        stated: Stated<'_>,
+        http: Option<&HttpFacts>,
+    ) -> (Decision, Holds) {
+        let failed = |why| (self.snapshot.decider().failed(why), Holds::Once);
+        told(self.put(action, stated, http)).unwrap_or_else(failed)
     }
 
-    fn put(&self, action: &Scope, stated: Stated<'_>, http: Option<&HttpFacts>) -> Result<Decision, String> {
+    fn put(
+        &self,
+        action: &Scope,
+        stated: Stated<'_>,
+        http: Option<&HttpFacts>,
+    ) -> Result<(Decision, Holds), String> {
         let decider = self.snapshot.decider();
         let names: &Names = &decider.names;
         let known = names.known(action).filter(|known| known.resource_type == Type::Content);
-        let Some(known) = known else { return Ok(Decision::default()) };
+        let Some(known) = known else { return Ok((Decision::default(), Holds::Once)) };
         let (mut pairs, mut entities) = (self.pairs.clone(), self.entities.clone());
         if !self.carries_token {
             pairs.push(facts::carried(names, std::slice::from_ref(action)));
@@ -150,13 +164,15 @@ impl Evaluation<'_> {
         entities.extend_from_slice(&known.action.entities);
         let context = facts::record(pairs)?;
         let own = self.machine && self.client.lists(action);
-        Ok(decider.ask(Ask {
-            key: Key {
-                principal: self.kind,
-                named: self.named.clone(),
-                action: known.action.number,
-                resource: known.resource_type,
-            },
+        let key = Key {
+            principal: self.kind,
+            named: self.named.clone(),
+            action: known.action.number,
+            resource: known.resource_type,
+        };
+        let holds = decider.index.holds(key.clone());
+        let decision = decider.ask(Ask {
+            key,
             principal: &self.principal,
             action: &known.action.uid,
             resource: &known.resource,
@@ -164,6 +180,7 @@ impl Evaluation<'_> {
             entities: &decider.entities(entities)?,
             forbid: None,
             permit: own.then(|| format!("client.{}.use", self.client.id)),
-        }))
+        });
+        Ok((decision, holds))
     }
 }

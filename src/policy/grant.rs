@@ -6,6 +6,7 @@ use super::decide::{Ask, Case};
 use super::facts::{self, TokenPairs};
 use super::names::ScopeNames;
 use super::permit::{IssueCode, IssueToken, Permit};
+use super::reads::Holds;
 use super::question::{Decision, GrantFacts, GrantQuestion, OnDenied, Requested};
 use super::slice::{Key, Type};
 use super::snapshot::Snapshot;
@@ -72,15 +73,32 @@ impl Snapshot {
         }
     }
 
+    /// May this grant start and give this scope, asked at once; and whether another time and address would give the
+    /// same answer.
+    pub fn decide_grant_told(&self, question: &GrantQuestion<'_>, scope: &Scope) -> (Decision, bool) {
+        let scopes = std::slice::from_ref(scope);
+        let prepared = match self.prepare(question, scopes) {
+            Ok(prepared) => prepared,
+            Err(why) => return (self.decider().failed(why), false),
+        };
+        let start = self.start(question, &prepared);
+        let steady = start.errors.is_empty() && self.is_steady(question, scopes, &prepared);
+        if !start.allowed {
+            return (start, steady);
+        }
+        let decision = self.each(question, scopes, &prepared).pop().map(|(_, decision)| decision);
+        let decision = decision.unwrap_or_default();
+        let steady = steady && decision.errors.is_empty();
+        (decision, steady)
+    }
+
     fn is_steady(&self, question: &GrantQuestion<'_>, scopes: &[Scope], prepared: &Prepared) -> bool {
         let decider = self.decider();
-        let steady = |key: Key| decider.index.slice(key).is_some_and(|slice| slice.steady);
+        let steady = |key: Key| decider.index.holds(key) > Holds::Once;
         let granted = decider.names.grant(question.grant).is_some_and(|action| {
-            steady(Key {
-                principal: Type::Client,
-                named: prepared.client_numbers.clone(),
-                action: action.number,
-                resource: Type::Scope,
+            [Type::Scope, Type::Server].into_iter().all(|resource| {
+                let named = prepared.client_numbers.clone();
+                steady(Key { principal: Type::Client, named, action: action.number, resource })
             })
         });
         let used = |known: &ScopeNames| {

@@ -61,6 +61,7 @@ pub use question::{
     Actor, AdminQuestion, AdminResource, Asked, Decision, GrantFacts, GrantQuestion, HttpFacts, OnDenied,
     Requested, SignInQuestion, TokenFacts, UseQuestion,
 };
+pub use reads::Holds;
 pub use record::{Record, Trace};
 pub use routes::{Found, Route, Routes};
 pub use schema::schema_text;

@@ -6,26 +6,45 @@ use serde_json::Value;
 
 /// What differs from one use of a token to the next.
 const FLEETING: [&str; 4] = ["now", "ip", "http", "age"];
+/// What a caller of the decision API may state, and what it differs in from one question to the next.
+const STATED: [&str; 3] = ["resource", "action", "subject"];
 
-/// Whether a policy reads neither the time, nor the caller's address, nor the request.
-pub fn is_steady(policy: &Policy) -> bool {
-    policy.to_json().is_ok_and(|json| steady(&json))
+/// For how many questions an answer holds, while documents, client, user and token stay as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holds {
+    /// For this one: a policy reads the time, the address or the request, or one failed.
+    #[default]
+    Once,
+    /// For all in which nothing is stated.
+    Unstated,
+    /// For all, whatever is stated.
+    Stated,
 }
 
-/// Every `context` stands below `.` or `has` with a name that does not differ from use to use. A `context` that is
-/// handed on whole, or that is read in a way unknown here, counts as reading all of it.
-fn steady(json: &Value) -> bool {
+/// For how many questions the answer of a policy holds.
+pub fn holds(policy: &Policy) -> Holds {
+    let Ok(json) = policy.to_json() else { return Holds::Once };
+    match (without(&json, &FLEETING), without(&json, &STATED)) {
+        (false, _) => Holds::Once,
+        (true, false) => Holds::Unstated,
+        (true, true) => Holds::Stated,
+    }
+}
+
+/// Whether every `context` stands below `.` or `has` with another name than these. A `context` that is handed on
+/// whole, or that is read in a way unknown here, counts as reading all of it.
+fn without(json: &Value, names: &[&str]) -> bool {
     match json {
         Value::Object(fields) => {
             if fields.get("Var").and_then(Value::as_str) == Some("context") {
                 return false;
             }
             fields.iter().all(|(operator, inner)| match named_attribute(operator, inner) {
-                Some(name) => !FLEETING.contains(&name),
-                None => steady(inner),
+                Some(name) => !names.contains(&name),
+                None => without(inner, names),
             })
         }
-        Value::Array(items) => items.iter().all(steady),
+        Value::Array(items) => items.iter().all(|item| without(item, names)),
         _ => true,
     }
 }
@@ -44,7 +63,7 @@ mod tests {
     fn what_differs_from_use_to_use_is_found_wherever_it_stands() {
         let of = |condition: &str| {
             let text = format!("permit (principal, action, resource) when {{ {condition} }};");
-            is_steady(&Policy::parse(None, &text).unwrap())
+            holds(&Policy::parse(None, &text).unwrap()) > Holds::Once
         };
         for steady in [
             "true",
@@ -72,6 +91,26 @@ mod tests {
             assert!(!of(fleeting), "{fleeting}");
         }
         let head = Policy::parse(None, "forbid (principal, action, resource);").unwrap();
-        assert!(is_steady(&head));
+        assert_eq!(holds(&head), Holds::Stated);
+    }
+
+    #[test]
+    fn what_is_stated_is_told_apart() {
+        let of = |condition: &str| {
+            let text = format!("permit (principal, action, resource) when {{ {condition} }};");
+            holds(&Policy::parse(None, &text).unwrap())
+        };
+        for unread in ["true", "context.scopes.contains(action)", "resource.action == principal.subject"] {
+            assert_eq!(of(unread), Holds::Stated, "{unread}");
+        }
+        for read in [
+            "context has resource",
+            "context has resource && context.resource.id == \"1\"",
+            "context has action && context.action.properties.hasTag(\"x\")",
+            "context has subject.properties",
+        ] {
+            assert_eq!(of(read), Holds::Unstated, "{read}");
+        }
+        assert_eq!(of("context has resource && context.now > datetime(\"2026-01-01\")"), Holds::Once);
     }
 }

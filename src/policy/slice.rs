@@ -9,6 +9,8 @@ use cedar_policy::{
     ActionConstraint, EntityTypeName, EntityUid, Policy, PolicySet, PrincipalConstraint, ResourceConstraint,
 };
 
+use super::reads::Holds;
+
 /// Most slices that are kept. Beyond it a slice is made for its one question.
 const MAX_KEPT: usize = 4_096;
 
@@ -49,7 +51,7 @@ impl Type {
 
 struct Entry {
     policy: Policy,
-    steady: bool,
+    holds: Holds,
     principal: Principal,
     /// None = any.
     actions: Option<HashSet<EntityUid>>,
@@ -90,8 +92,8 @@ pub struct Index {
 /// The policies that can matter to a question.
 pub struct Slice {
     set: PolicySet,
-    /// Whether none of them reads the time, the caller's address or the request.
-    pub steady: bool,
+    /// For how many questions their answer holds.
+    pub holds: Holds,
 }
 
 impl std::ops::Deref for Slice {
@@ -131,8 +133,8 @@ impl Index {
                     ResourceConstraint::Eq(uid) => Some(uid.type_name().clone()),
                     ResourceConstraint::Any | ResourceConstraint::In(_) => None,
                 };
-                let steady = super::reads::is_steady(&policy);
-                Entry { policy, steady, principal, actions, resource }
+                let holds = super::reads::holds(&policy);
+                Entry { policy, holds, principal, actions, resource }
             })
             .collect();
         let types = Type::ALL
@@ -167,12 +169,18 @@ impl Index {
         let policies = matching().map(|entry| entry.policy.clone());
         // Ids are unique in a loaded set, so this does not fail. An empty slice instead would lose its forbids.
         let set = PolicySet::from_policies(policies).ok()?;
-        let set = Arc::new(Slice { set, steady: matching().all(|entry| entry.steady) });
+        let holds = matching().map(|entry| entry.holds).min().unwrap_or(Holds::Stated);
+        let set = Arc::new(Slice { set, holds });
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < MAX_KEPT {
             kept.insert(key, Arc::clone(&set));
         }
         Some(set)
+    }
+
+    /// For how many questions the answer of a slice holds.
+    pub fn holds(&self, key: Key) -> Holds {
+        self.slice(key).map_or(Holds::Once, |slice| slice.holds)
     }
 
     /// The policies that can matter to some principal of this type: more than the slice, for explanations.

@@ -4,6 +4,7 @@ use super::decide::Case;
 use super::facts::{self, TokenPairs};
 use super::names::uid;
 use super::permit::{Administer, Permit, SignIn, Tell};
+use super::reads::Holds;
 use super::question::{Actor, AdminQuestion, AdminResource, Asked, Decision, UseQuestion};
 use super::slice::{Key, Type};
 use super::snapshot::Snapshot;
@@ -11,22 +12,24 @@ use crate::oauth::client::Client;
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
 
+/// An answer in which a policy failed holds for nothing else.
+pub(super) fn told(answer: Result<(Decision, Holds), String>) -> Result<(Decision, Holds), String> {
+    answer.map(|(decision, holds)| {
+        let holds = if decision.errors.is_empty() { holds } else { Holds::Once };
+        (decision, holds)
+    })
+}
+
 impl Snapshot {
     /// May this token do this now: `User or Client × Action × ContentType`.
     pub fn decide_use(&self, question: &UseQuestion<'_>) -> Decision {
         self.decide_use_told(question).0
     }
 
-    /// The same, and whether the answer stands as long as this set, the client, the user and the token's scopes
-    /// do: no policy that could matter reads the time, the address or the request, and none failed.
-    pub fn decide_use_told(&self, question: &UseQuestion<'_>) -> (Decision, bool) {
-        match self.usage(question) {
-            Ok((decision, steady)) => {
-                let steady = steady && decision.errors.is_empty();
-                (decision, steady)
-            }
-            Err(why) => (self.decider().failed(why), false),
-        }
+    /// The same, and for how many questions the answer holds while this set, the client, the user and the token's
+    /// scopes stay as they are.
+    pub fn decide_use_told(&self, question: &UseQuestion<'_>) -> (Decision, Holds) {
+        told(self.usage(question)).unwrap_or_else(|why| (self.decider().failed(why), Holds::Once))
     }
 
     /// May this actor administer; the permit is what `flow` carries to the store.
@@ -50,6 +53,15 @@ impl Snapshot {
     /// The decision behind [`Self::administer`], for those who only want to know.
     pub fn decide_admin(&self, question: &AdminQuestion<'_>) -> Decision {
         self.administration(question).unwrap_or_else(|why| self.decider().failed(why))
+    }
+
+    /// The same, and for how many questions about this actor the answer holds.
+    pub fn decide_admin_told(&self, question: &AdminQuestion<'_>) -> (Decision, Holds) {
+        let answer = self.admin_case(question).map(|case| {
+            let holds = self.decider().index.holds(case.key.clone());
+            (self.decider().ask(case.ask()), holds)
+        });
+        told(answer).unwrap_or_else(|why| (self.decider().failed(why), Holds::Once))
     }
 
     /// The decision behind [`Self::sign_in`], for those who only want to know.
@@ -85,10 +97,10 @@ impl Snapshot {
         }
     }
 
-    fn usage(&self, question: &UseQuestion<'_>) -> Result<(Decision, bool), String> {
+    fn usage(&self, question: &UseQuestion<'_>) -> Result<(Decision, Holds), String> {
         Ok(match self.use_case(question)? {
-            None => (Decision::default(), false),
-            Some((case, steady)) => (self.decider().ask(case.ask()), steady),
+            None => (Decision::default(), Holds::Once),
+            Some((case, holds)) => (self.decider().ask(case.ask()), holds),
         })
     }
 
@@ -100,8 +112,9 @@ impl Snapshot {
         Ok(self.decider().ask(self.sign_in_case(user, ip, now_ms)?.ask()))
     }
 
-    /// The question in Cedar's words, and whether its slice is steady; none = the catalog does not know the action.
-    pub(super) fn use_case(&self, question: &UseQuestion<'_>) -> Result<Option<(Case, bool)>, String> {
+    /// The question in Cedar's words, and for how many questions the answer holds; none = the catalog does not know
+    /// the action.
+    pub(super) fn use_case(&self, question: &UseQuestion<'_>) -> Result<Option<(Case, Holds)>, String> {
         let decider = self.decider();
         let names = &decider.names;
         let Some(known) = names.known(question.action) else { return Ok(None) };
@@ -120,9 +133,9 @@ impl Snapshot {
             None => (client_uid.clone(), Type::Client, self.client_numbers(&client_uid, question.client)),
         };
         let key = Key { principal: kind, named, action: known.action.number, resource: known.resource_type };
-        let steady = decider.index.slice(key.clone()).is_some_and(|slice| slice.steady);
+        let holds = decider.index.holds(key.clone());
         // What no policy reads is not made.
-        let http = question.http.filter(|_| !steady);
+        let http = question.http.filter(|_| holds == Holds::Once);
         if let Some(http) = http {
             entities.extend(facts::http_entities(names, http)?);
         }
@@ -143,7 +156,7 @@ impl Snapshot {
             forbid: None,
             permit: own.then(|| format!("client.{}.use", question.client.id)),
         };
-        Ok(Some((case, steady)))
+        Ok(Some((case, holds)))
     }
 
     /// The question in Cedar's words.

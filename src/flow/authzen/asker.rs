@@ -9,7 +9,7 @@ use crate::flow::authenticate::{self, Basic, ClientCredentials};
 use crate::flow::caller::{self, Caller};
 use crate::oauth::reject::{Reject, Stop};
 use crate::oauth::scope::Scope;
-use crate::policy::{AdminResource, Snapshot, admin};
+use crate::policy::{Snapshot, admin};
 
 /// How somebody shows who they are.
 #[derive(Clone, Debug)]
@@ -27,10 +27,8 @@ pub enum Credential {
 /// Somebody who may ask.
 #[derive(Clone, Debug)]
 pub struct Asker {
-    caller: Caller,
     /// The client that asks. It stands for the client of a user's question that names none.
     pub client: Arc<ClientState>,
-    scopes: Arc<[Scope]>,
     /// Whether what it states about a subject, time, address and request is believed.
     pub asserts: bool,
     /// Whether it may see which policies decided.
@@ -40,8 +38,8 @@ pub struct Asker {
 /// Authenticates the caller and asks the policy whether it may do this.
 ///
 /// # Errors
-/// [`Reject::TokenMissing`], [`Reject::TokenInvalid`], [`Reject::Client`], what [`caller::permitted`] refuses,
-/// or a fault.
+/// [`Reject::TokenMissing`], [`Reject::TokenInvalid`], [`Reject::Client`], what [`caller::permitted_as`]
+/// refuses, or a fault.
 pub async fn asker(
     app: &App,
     ask: &Ask,
@@ -49,36 +47,37 @@ pub async fn asker(
     credential: Credential,
     action: &'static str,
 ) -> Result<Asker, Stop> {
-    let (caller, client, scopes) = match credential {
+    app.decisions.writable()?;
+    let (caller, client, kind) = match credential {
         Credential::Absent => return Err(Reject::TokenMissing.into()),
         Credential::Unreadable => return Err(Reject::TokenInvalid.into()),
         Credential::Basic(id, secret) => {
             let credentials = ClientCredentials { basic: Basic::Given(id, secret), ..Default::default() };
             let client = authenticate::confidential(app, ask, snapshot, &credentials).await?;
-            // The secret carries what a token of the client could: its own scopes below the ceiling.
-            let ceiling = &snapshot.global().scopes;
-            let carried = |scope: &&Scope| {
-                admin::DECISIONS.contains(&scope.as_str()) && ceiling.binary_search(scope).is_ok()
-            };
-            let scopes: Arc<[Scope]> = client.client.scopes.iter().filter(carried).cloned().collect();
-            (Caller::client(Arc::clone(&client), Arc::clone(&scopes)), client, scopes)
+            let kind = app.live_key(snapshot, &client, None).map(|key| {
+                let name = format_args!("secret {}", client.client.id);
+                app.kind_without_token(name, key, || stands_for(snapshot, &client))
+            });
+            let scopes = kind.as_ref().map_or_else(|| stands_for(snapshot, &client), |k| Arc::clone(&k.scopes));
+            (Caller::client(Arc::clone(&client), scopes), client, kind)
         }
         Credential::Bearer(token) => {
             let (caller, live) = caller::access_token(app, ask, snapshot, &token).await?;
-            (caller, live.client, live.scopes)
+            (caller, live.client, live.kind)
         }
     };
-    caller::permitted(app, ask, snapshot, &caller, action, AdminResource::Server)?;
-    let mut asker = Asker { caller, client, scopes, asserts: false, sees_policies: false };
-    asker.asserts = asker.may(app, ask, snapshot, admin::DECISION_ASSERT);
-    asker.sees_policies = asker.may(app, ask, snapshot, admin::POLICY_READ);
-    Ok(asker)
+    let permitted = |action| caller::permitted_as(app, ask, snapshot, &caller, kind.as_deref(), action);
+    permitted(action)?;
+    // What is not carried is not even asked.
+    let may = |action| caller.carries(action) && permitted(action).is_ok();
+    let (asserts, sees_policies) = (may(admin::DECISION_ASSERT), may(admin::POLICY_READ));
+    Ok(Asker { client, asserts, sees_policies })
 }
 
-impl Asker {
-    /// Whether the policy permits more; what is not carried is not even asked.
-    fn may(&self, app: &App, ask: &Ask, snapshot: &Snapshot, action: &'static str) -> bool {
-        self.scopes.iter().any(|scope| scope.as_str() == action)
-            && caller::permitted(app, ask, snapshot, &self.caller, action, AdminResource::Server).is_ok()
-    }
+/// A secret carries what a token of the client could: its own scopes below the ceiling.
+fn stands_for(snapshot: &Snapshot, client: &ClientState) -> Arc<[Scope]> {
+    let ceiling = &snapshot.global().scopes;
+    let carried =
+        |scope: &&Scope| admin::DECISIONS.contains(&scope.as_str()) && ceiling.binary_search(scope).is_ok();
+    client.client.scopes.iter().filter(carried).cloned().collect()
 }

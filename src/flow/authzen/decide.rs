@@ -1,14 +1,15 @@
 //! The evaluations of one request, over one policy set: each subject is made ready once.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::subject::{Known, known};
 use super::target::{Target, target};
 use super::{Ask, Asker, Circumstances, Question, Subject, Who};
 use crate::app::App;
+use crate::flow::usage;
 use crate::oauth::reject::Fault;
-use crate::policy::{Asked, Decision, Evaluation, Properties, Snapshot, Stated, Trace};
+use crate::policy::{Decision, Evaluation, Holds, Properties, Snapshot, Stated};
 
 /// Evaluations after which other requests get their turn.
 const A_TURN: usize = 32;
@@ -29,7 +30,7 @@ pub enum Semantic {
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// The policies decided.
-    Decided(Decision),
+    Decided(Arc<Decision>),
     /// No: there is no such thing; says what.
     Unknown(&'static str),
     /// No: the question cannot be read; says why.
@@ -67,8 +68,7 @@ pub async fn decide(
     semantic: Semantic,
 ) -> Result<Vec<Answer>, Fault> {
     let (subjects, places) = subjects(app, ask, snapshot, asker, questions).await?;
-    let mut ready: Vec<Option<Result<Evaluation<'_>, Decision>>> = Vec::new();
-    ready.resize_with(subjects.len(), || None);
+    let ready: Vec<Ready<'_>> = subjects.iter().map(|_| Ready::new()).collect();
     let mut answers = Vec::with_capacity(questions.len());
     for (number, (question, place)) in questions.iter().zip(places).enumerate() {
         if number % A_TURN == A_TURN - 1 {
@@ -82,9 +82,8 @@ pub async fn decide(
                     (Err(what), _) => Answer::Unknown(what),
                     (Ok(_), Err(what)) => Answer::Unknown(what),
                     (Ok(subject), Ok(target)) => {
-                        let evaluation =
-                            ready[place].get_or_insert_with(|| snapshot.evaluation(&subject.words()));
-                        Answer::Decided(one(app, ask, snapshot, subject, evaluation, &target, question))
+                        let subject = (subject, &ready[place]);
+                        Answer::Decided(one(app, ask, snapshot, subject, &target, question))
                     }
                 }
             }
@@ -103,38 +102,39 @@ pub async fn decide(
     Ok(answers)
 }
 
-fn one(
+/// A subject in the policy's words, made when the first question is put that memory does not answer.
+type Ready<'a> = OnceCell<Result<Evaluation<'a>, Decision>>;
+
+fn one<'a>(
     app: &App,
     ask: &Ask,
-    snapshot: &Snapshot,
-    subject: &Known,
-    evaluation: &Result<Evaluation<'_>, Decision>,
+    snapshot: &'a Snapshot,
+    (subject, ready): (&'a Known, &Ready<'a>),
     target: &Target,
     question: &Question,
-) -> Decision {
-    let started = Instant::now();
-    let decision = match (subject.granted(snapshot, &target.action), evaluation) {
-        (Err(refused), _) => refused,
-        (Ok(()), Err(failed)) => failed.clone(),
-        (Ok(()), Ok(evaluation)) => {
-            let action = Some(&question.action.properties);
-            let stated = Stated { resource: target.resource.as_ref(), action, subject: None };
-            evaluation.decide(&target.action, stated, target.http.as_ref())
-        }
-    };
-    let took = started.elapsed();
-    app.metrics.decided(target.action.as_str(), decision.allowed, decision.errors.len(), took);
-    if !decision.allowed || app.decisions.wants_allows(&ask.request_id) {
-        let assumed = std::slice::from_ref(&target.action);
-        let trace = Trace { request_id: &ask.request_id, jti: subject.jti(), took };
-        app.decisions.record(
-            snapshot,
-            &Asked::Use(subject.question(&target.action, assumed)),
-            &decision,
-            trace,
-        );
+) -> Arc<Decision> {
+    let remembered = subject.remembered();
+    if let Some(decision) = remembered.allowed(app, ask, &target.action) {
+        return decision;
     }
-    decision
+    let assumed = std::slice::from_ref(&target.action);
+    let asked = subject.question(&target.action, assumed);
+    usage::decided(app, ask, snapshot, remembered, (&asked, subject.jti()), || {
+        let (granted, steady) = subject.granted(snapshot, &target.action);
+        let bound = |holds: Holds| if steady { holds } else { Holds::Once };
+        if let Err(refused) = granted {
+            return (refused, bound(Holds::Stated));
+        }
+        match ready.get_or_init(|| snapshot.evaluation(&subject.words())) {
+            Err(failed) => (failed.clone(), Holds::Once),
+            Ok(evaluation) => {
+                let action = Some(&question.action.properties);
+                let stated = Stated { resource: target.resource.as_ref(), action, subject: None };
+                let (decision, holds) = evaluation.decide(&target.action, stated, target.http.as_ref());
+                (decision, bound(holds))
+            }
+        }
+    })
 }
 
 type Subjects = Vec<Result<Known, &'static str>>;
@@ -179,7 +179,7 @@ fn same(one: &Subject, other: &Subject) -> bool {
         (Who::Named { kind, id }, Who::Named { kind: k, id: i }) => {
             kind == k && id == i && stated(one) == stated(other)
         }
-        (Who::User(user), Who::User(u)) => Arc::ptr_eq(user, u) && stated(one) == stated(other),
+        (Who::User(state), Who::User(s)) => Arc::ptr_eq(&state.user, &s.user) && stated(one) == stated(other),
         (Who::Client(client), Who::Client(c)) => Arc::ptr_eq(client, c) && stated(one) == stated(other),
         _ => false,
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::Ask;
 use crate::app::clients::ClientState;
-use crate::oauth::user::User;
+use crate::app::users::UserState;
 use crate::policy::{HttpFacts, Properties};
 
 mod asker;
@@ -61,7 +61,7 @@ pub enum Who {
         id: String,
     },
     /// A user whom a search has at hand.
-    User(Arc<User>),
+    User(UserState),
     /// A client that a search has at hand.
     Client(Arc<ClientState>),
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::decide::{Semantic, decide};
 use super::{Action, Ask, Asker, Circumstances, Question, Resource, Subject, Who};
 use crate::app::App;
-use crate::app::users::user_of;
+use crate::app::users::UserState;
 use crate::oauth::client::ClientId;
 use crate::oauth::reject::Fault;
 use crate::policy::{Properties, Snapshot, catalog};
@@ -188,11 +188,12 @@ async fn subjects(
     match kind {
         "user" => {
             let sort = UserSort::parse("username:asc").unwrap_or_default();
+            let generation = app.freshness.users(&app.clock);
             for row in
                 app.store.list_users(UserFilter::default(), sort, page).await?.rows.into_iter().skip(skip)
             {
-                let user = Arc::new(user_of(row)?);
-                subjects.push((user.username.clone(), Who::User(user)));
+                let state = UserState::of(row, generation)?;
+                subjects.push((state.user.username.clone(), Who::User(state)));
             }
         }
         "client" => {

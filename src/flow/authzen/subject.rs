@@ -6,7 +6,10 @@ use std::sync::Arc;
 use super::{Ask, Asker, Circumstances, Subject, Who};
 use crate::app::App;
 use crate::app::clients::ClientState;
+use crate::app::live::Kind;
+use crate::app::users::UserState;
 use crate::flow::live::{self, LiveToken};
+use crate::flow::usage::Remembered;
 use crate::oauth::client::ClientId;
 use crate::oauth::grant::GrantType;
 use crate::oauth::pkce::Method;
@@ -14,7 +17,7 @@ use crate::oauth::reject::Fault;
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
 use crate::policy::{
-    Decision, EvaluationSubject, GrantFacts, GrantQuestion, HttpFacts, Properties, Snapshot, TokenFacts,
+    Decision, EvaluationSubject, GrantFacts, GrantQuestion, Holds, HttpFacts, Properties, Snapshot, TokenFacts,
     UseQuestion,
 };
 
@@ -23,13 +26,25 @@ const ASSUMED_TTL_S: u64 = 60;
 
 /// A subject that exists.
 pub struct Known {
-    user: Option<Arc<User>>,
-    client: Arc<ClientState>,
-    by: By,
+    acting: Acting,
     now_ms: i64,
     ip: IpAddr,
     http: Option<HttpFacts>,
     properties: Option<Properties>,
+}
+
+/// Who acts, by what, and where decisions about that are remembered.
+struct Acting {
+    user: Option<Arc<User>>,
+    client: Arc<ClientState>,
+    by: By,
+    kind: Option<Arc<Kind>>,
+}
+
+/// Whom a name stands for.
+enum Named {
+    User(UserState),
+    Client(Arc<ClientState>),
 }
 
 /// What the subject acts by.
@@ -54,32 +69,25 @@ pub async fn known(
     subject: &Subject,
     context: &Circumstances,
 ) -> Result<Result<Known, &'static str>, Fault> {
-    let (user, client) = match named(app, snapshot, &subject.who).await? {
-        Ok(pair) => pair,
+    let named = match named(app, snapshot, &subject.who).await? {
+        Ok(named) => named,
         Err(what) => return Ok(Err(what)),
     };
-    let by = match &context.token {
-        None => None,
-        Some(token) => match token_of(app, ask, snapshot, token, user.as_deref(), client.as_deref()).await? {
-            Some(live) => Some(By::Token(Box::new(live))),
+    let acting = match (&context.token, named, &context.client) {
+        (Some(token), named, _) => match token_of(app, ask, snapshot, token, &named).await? {
+            Some(live) => Acting::by_token(live),
             None => return Ok(Err("live token of this subject")),
         },
-    };
-    let through = match (&by, &client, &context.client) {
-        (Some(By::Token(live)), _, _) => Some(Arc::clone(&live.client)),
-        (_, Some(client), _) => Some(Arc::clone(client)),
-        (_, None, Some(id)) => match client_named(app, snapshot, id).await? {
-            Some(client) => Some(client),
+        (None, Named::Client(client), _) => Acting::through(app, snapshot, None, client),
+        (None, Named::User(user), Some(id)) => match client_named(app, snapshot, id).await? {
+            Some(client) => Acting::through(app, snapshot, Some(user), client),
             None => return Ok(Err("client")),
         },
-        (_, None, None) => None,
+        (None, Named::User(user), None) => Acting::alone(app, snapshot, user, &asker.client),
     };
-    let by = by.unwrap_or(if through.is_some() { By::Client } else { By::Self_ });
     let believed = asker.asserts.then_some(context);
     Ok(Ok(Known {
-        user,
-        client: through.unwrap_or_else(|| Arc::clone(&asker.client)),
-        by,
+        acting,
         now_ms: believed.and_then(|context| context.time_ms).unwrap_or(ask.now_ms),
         ip: believed.and_then(|context| context.ip).unwrap_or(ask.ip),
         http: believed.and_then(|context| context.http.clone()),
@@ -87,19 +95,19 @@ pub async fn known(
     }))
 }
 
-type Pair = (Option<Arc<User>>, Option<Arc<ClientState>>);
-
-async fn named(app: &App, snapshot: &Arc<Snapshot>, who: &Who) -> Result<Result<Pair, &'static str>, Fault> {
+async fn named(
+    app: &App,
+    snapshot: &Arc<Snapshot>,
+    who: &Who,
+) -> Result<Result<Named, &'static str>, Fault> {
     let (kind, id) = match who {
-        Who::User(user) => return Ok(Ok((Some(Arc::clone(user)), None))),
-        Who::Client(client) => return Ok(Ok((None, Some(Arc::clone(client))))),
+        Who::User(user) => return Ok(Ok(Named::User(user.clone()))),
+        Who::Client(client) => return Ok(Ok(Named::Client(Arc::clone(client)))),
         Who::Named { kind, id } => (kind, id),
     };
     Ok(match kind.as_str() {
-        "user" => app.user_named(id).await?.map(|user| (Some(user), None)).ok_or("subject"),
-        "client" => {
-            client_named(app, snapshot, id).await?.map(|client| (None, Some(client))).ok_or("subject")
-        }
+        "user" => app.user_state_named(id).await?.map(Named::User).ok_or("subject"),
+        "client" => client_named(app, snapshot, id).await?.map(Named::Client).ok_or("subject"),
         _ => Err("subject type"),
     })
 }
@@ -121,8 +129,7 @@ async fn token_of(
     ask: &Ask,
     snapshot: &Arc<Snapshot>,
     token: &str,
-    user: Option<&User>,
-    client: Option<&ClientState>,
+    subject: &Named,
 ) -> Result<Option<LiveToken>, Fault> {
     let found = if token.contains('.') {
         live::live(app, ask, snapshot, token).await?
@@ -132,17 +139,58 @@ async fn token_of(
             Some(row) => live::revived(app, ask, snapshot, row).await?,
         }
     };
-    Ok(found.filter(|live| match (&live.user, user, client) {
-        (Some(of), Some(user), _) => of.id == user.id,
-        (None, None, Some(client)) => live.client.client.id == client.client.id,
+    Ok(found.filter(|live| match (&live.user, subject) {
+        (Some(of), Named::User(state)) => of.id == state.user.id,
+        (None, Named::Client(client)) => live.client.client.id == client.client.id,
         _ => false,
     }))
+}
+
+impl Acting {
+    /// User and client are the token's own, so that what is remembered of it was decided about them.
+    fn by_token(live: LiveToken) -> Self {
+        Self {
+            user: live.user.clone(),
+            client: Arc::clone(&live.client),
+            kind: live.kind.clone(),
+            by: By::Token(Box::new(live)),
+        }
+    }
+
+    fn through(
+        app: &App,
+        snapshot: &Snapshot,
+        user: Option<UserState>,
+        client: Arc<ClientState>,
+    ) -> Self {
+        let kind = kind(app, snapshot, "through", user.as_ref(), &client);
+        Self { user: user.map(|state| state.user), client, by: By::Client, kind }
+    }
+
+    fn alone(app: &App, snapshot: &Snapshot, user: UserState, asker: &Arc<ClientState>) -> Self {
+        let kind = kind(app, snapshot, "asked-by", Some(&user), asker);
+        Self { user: Some(user.user), client: Arc::clone(asker), by: By::Self_, kind }
+    }
+}
+
+/// Where decisions about a subject without a token are remembered; they do not depend on who else asks.
+fn kind(
+    app: &App,
+    snapshot: &Snapshot,
+    how: &str,
+    user: Option<&UserState>,
+    client: &ClientState,
+) -> Option<Arc<Kind>> {
+    let key = app.live_key(snapshot, client, user)?;
+    let id = user.map_or("", |state| &state.user.id);
+    let name = format_args!("{how} {} {id}", client.client.id);
+    Some(app.kind_without_token(name, key, || Arc::from([])))
 }
 
 impl Known {
     /// The subject in the policy's words.
     pub fn words(&self) -> EvaluationSubject<'_> {
-        let token = match &self.by {
+        let token = match &self.acting.by {
             By::Token(live) => Some(TokenFacts {
                 scopes: &live.scopes,
                 grant: GrantType::parse(&live.row.grant_type).unwrap_or(GrantType::AuthorizationCode),
@@ -151,9 +199,9 @@ impl Known {
             By::Self_ | By::Client => None,
         };
         EvaluationSubject {
-            user: self.user.as_deref(),
-            client: &self.client.client,
-            active: self.client.active,
+            user: self.acting.user.as_deref(),
+            client: &self.acting.client.client,
+            active: self.acting.client.active,
             token,
             now_ms: self.now_ms,
             ip: self.ip,
@@ -165,7 +213,7 @@ impl Known {
     /// A question about the subject, for the decision log; `assumed` is what it carries where there is no token.
     pub fn question<'a>(&'a self, action: &'a Scope, assumed: &'a [Scope]) -> UseQuestion<'a> {
         let words = self.words();
-        let grant = if self.user.is_some() { GrantType::AuthorizationCode } else { GrantType::JwtBearer };
+        let grant = if self.acting.user.is_some() { GrantType::AuthorizationCode } else { GrantType::JwtBearer };
         UseQuestion {
             user: words.user,
             client: words.client,
@@ -180,46 +228,46 @@ impl Known {
 
     /// The token's id, where the subject acts by one.
     pub fn jti(&self) -> Option<&str> {
-        match &self.by {
+        match &self.acting.by {
             By::Token(live) => Some(&live.row.jti),
             By::Self_ | By::Client => None,
         }
     }
 
-    /// Whether the client could be granted the action now, where the subject acts by one; else the refusal.
-    pub fn granted(&self, snapshot: &Snapshot, action: &Scope) -> Result<(), Decision> {
-        if !matches!(self.by, By::Client) {
-            return Ok(());
+    /// Where decisions about it are remembered. Its questions state something of their own each.
+    pub fn remembered(&self) -> Remembered<'_> {
+        Remembered { kind: self.acting.kind.as_ref(), needed: Holds::Stated }
+    }
+
+    /// Whether the client could be granted the action now, where the subject acts by one; else the refusal. Says as
+    /// well whether another time and address would give the same answer.
+    pub fn granted(&self, snapshot: &Snapshot, action: &Scope) -> (Result<(), Decision>, bool) {
+        if !matches!(self.acting.by, By::Client) {
+            return (Ok(()), true);
         }
-        let client = &self.client.client;
-        let mut refused = Decision::default();
+        let client = &self.acting.client.client;
+        let user = self.acting.user.as_deref();
+        let (mut refused, mut steady) = (Decision::default(), true);
         for grant in &client.grants {
             let fits = match grant {
-                GrantType::AuthorizationCode => self.user.is_some(),
+                GrantType::AuthorizationCode => user.is_some(),
                 GrantType::JwtBearer => true,
-                GrantType::ClientCredentials => self.user.is_none(),
+                GrantType::ClientCredentials => user.is_none(),
             };
             if !fits {
                 continue;
             }
             let facts = self.assumed(*grant, action);
-            let user = self.user.as_deref();
-            let question =
-                GrantQuestion { client, active: self.client.active, grant: *grant, user, facts: &facts };
-            let start = snapshot.decide_start(&question);
-            let decision = match start.allowed {
-                false => start,
-                true => snapshot
-                    .decide_scopes(&question, std::slice::from_ref(action))
-                    .pop()
-                    .map_or_else(Decision::default, |(_, decision)| decision),
-            };
+            let active = self.acting.client.active;
+            let question = GrantQuestion { client, active, grant: *grant, user, facts: &facts };
+            let (decision, same) = snapshot.decide_grant_told(&question, action);
+            steady &= same;
             if decision.allowed {
-                return Ok(());
+                return (Ok(()), steady);
             }
             refused = decision;
         }
-        Err(refused)
+        (Err(refused), steady)
     }
 
     /// An ordinary grant, in which the user agrees to the action.
@@ -227,7 +275,7 @@ impl Known {
         let mut facts = GrantFacts::new(self.now_ms, self.ip, ASSUMED_TTL_S);
         match grant {
             GrantType::AuthorizationCode => {
-                let uri = self.client.client.redirect_uris.first().map(|(uri, _)| uri);
+                let uri = self.acting.client.client.redirect_uris.first().map(|(uri, _)| uri);
                 facts.pkce = Some(Method::S256);
                 facts.redirect_host = uri.map(|uri| uri.host());
                 facts.redirect_loopback = uri.is_some_and(|uri| uri.is_loopback());

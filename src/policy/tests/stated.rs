@@ -39,13 +39,13 @@ fn a_shared_subject_decides_as_separate_ones() {
     let write = scope("api::record.record.write");
     for (resource, allowed) in [(&open, true), (&closed, false), (&open, true)] {
         let stated = Stated { resource: Some(resource), ..Stated::default() };
-        assert_eq!(shared.decide(&write, stated, None).allowed, allowed);
+        assert_eq!(shared.decide(&write, stated, None).0.allowed, allowed);
         let alone = snapshot.evaluation(&subject).unwrap_or_else(|decision| panic!("{decision:?}"));
         assert_eq!(alone.decide(&write, stated, None), shared.decide(&write, stated, None));
     }
     // Administration is decided where it happens, and what nobody knows is permitted to nobody.
-    assert!(!shared.decide(&scope("admin:client.read"), Stated::default(), None).allowed);
-    assert!(!shared.decide(&scope("api::record.record.burn"), Stated::default(), None).allowed);
+    assert!(!shared.decide(&scope("admin:client.read"), Stated::default(), None).0.allowed);
+    assert!(!shared.decide(&scope("api::record.record.burn"), Stated::default(), None).0.allowed);
 }
 
 #[test]
