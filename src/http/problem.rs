@@ -176,6 +176,11 @@ impl Problem {
         response
     }
 
+    /// The body of [`Self::respond`] in the dialects of protocol endpoints.
+    pub(super) fn oauth_text(&self, asked: Asked<'_>) -> String {
+        oauth_body(&self.wire(), asked).to_string()
+    }
+
     /// Seconds for `Retry-After`.
     fn retry_after(&self) -> Option<u64> {
         match &self.cause {

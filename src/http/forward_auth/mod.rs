@@ -19,7 +19,7 @@ use self::original::{Original, Proxy};
 use super::address::{Networks, peer};
 use super::caller::{self, BearerHeader};
 use super::path::below;
-use super::problem::Problem;
+use super::problem::{Asked, Problem};
 use crate::app::App;
 use crate::flow::Ask;
 use crate::flow::forward_auth::{Call, Hosts, Identity, judge, resource_metadata};
@@ -28,6 +28,9 @@ use crate::oauth::reject::{Fault, Reject, Stop};
 
 /// The mount of all of it.
 pub const MOUNT: &str = "/forward-auth";
+
+/// The body of a refusal, for nginx.
+const REFUSAL: HeaderName = HeaderName::from_static("x-refusal");
 
 /// Where the metadata of a protected resource stands (RFC 9728 §3).
 const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
@@ -74,19 +77,35 @@ impl<E: Endpoint> ForwardAuth<E> {
 
     async fn asked(&self, proxy: Proxy, request: &Request) -> Response {
         let peer = peer(request.remote_addr());
+        let ask = Ask { ip: self.peers.client(peer, request.headers()), ..caller::ask(&self.app, request) };
         // Who is no proxy of ours has no request of somebody else to ask about (attack rows V2, Z6).
         if !self.peers.contains(peer) {
-            return Problem::bearer(Reject::NotHere("the peer is not a trusted proxy"), None).as_response();
+            let stranger = Reject::NotHere("the peer is not a trusted proxy");
+            return self.told(proxy, &ask, &Problem::bearer(stranger, None));
         }
         let original = match Original::of(proxy, request) {
             Ok(original) => original,
-            Err(reject) => return Problem::bearer(reject, None).as_response(),
+            Err(reject) => return self.told(proxy, &ask, &Problem::bearer(reject, None)),
         };
-        let ask = Ask { ip: self.peers.client(peer, request.headers()), ..caller::ask(&self.app, request) };
-        match self.judged(&ask, &original, request).await {
-            Ok(identity) => self.passed(&identity),
-            Err(stop) => self.refused(proxy, &original, request.headers(), stop),
+        let judged = self.judged(&ask, &original, request).await;
+        match judged.and_then(|identity| Ok(self.passed(&identity)?)) {
+            Ok(response) => response,
+            Err(stop) => self.refused(proxy, &ask, &original, request.headers(), stop),
         }
+    }
+
+    /// A refusal with its documented body. nginx drops the bodies of these answers, so its configuration takes the
+    /// same text from a header.
+    fn told(&self, proxy: Proxy, ask: &Ask, problem: &Problem) -> Response {
+        let issuer = Some(self.app.public.issuer());
+        let asked = Asked { management: false, issuer, request_id: Some(&ask.request_id) };
+        let mut response = problem.respond(asked);
+        if proxy == Proxy::Nginx
+            && let Ok(text) = HeaderValue::from_str(&problem.oauth_text(asked))
+        {
+            response.headers_mut().insert(REFUSAL, text);
+        }
+        response
     }
 
     async fn judged(&self, ask: &Ask, original: &Original, request: &Request) -> Result<Identity, Stop> {
@@ -117,27 +136,28 @@ impl<E: Endpoint> ForwardAuth<E> {
     }
 
     /// 200 with who calls; every header stands, so that none that came from outside is left (attack row Z7).
-    fn passed(&self, identity: &Identity) -> Response {
+    fn passed(&self, identity: &Identity) -> Result<Response, Fault> {
         let mut response = StatusCode::OK.into_response();
         let values = [&identity.client, &identity.user, &identity.scopes, &identity.token];
         for (name, value) in self.names.iter().zip(values) {
-            let Ok(value) = HeaderValue::from_str(value) else {
-                return Problem::bearer(
-                    Fault::Inconsistent("an id that no header can hold".to_owned()),
-                    None,
-                )
-                .as_response();
-            };
-            response.headers_mut().insert(name, value);
+            let unfit = |_| Fault::Inconsistent("an id that no header can hold".to_owned());
+            response.headers_mut().insert(name, HeaderValue::from_str(value).map_err(unfit)?);
         }
-        response
+        Ok(response)
     }
 
-    fn refused(&self, proxy: Proxy, original: &Original, headers: &HeaderMap, stop: Stop) -> Response {
+    fn refused(
+        &self,
+        proxy: Proxy,
+        ask: &Ask,
+        original: &Original,
+        headers: &HeaderMap,
+        stop: Stop,
+    ) -> Response {
         let who = matches!(&stop, Stop::Reject(Reject::TokenMissing | Reject::TokenInvalid));
         let resource = self.hosts.resource(&original.host);
         let metadata = resource.map(|resource| format!("{resource}{RESOURCE_METADATA}").into());
-        let mut response = Problem::bearer(stop, metadata).as_response();
+        let mut response = self.told(proxy, ask, &Problem::bearer(stop, metadata));
         let location = self
             .login_url
             .as_deref()

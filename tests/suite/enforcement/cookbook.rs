@@ -261,8 +261,49 @@ fn ordinary(stage: &Stage, front: &Front) {
     stage.upstream.clear();
     stage.server.kill();
     let (status, answer) = front.send("GET", "/api/forms", &bearer);
-    assert!(status >= 500, "{answer}");
+    assert!(matches!(status, 502 | 503), "{answer}");
     assert!(stage.upstream.requests().is_empty());
+}
+
+/// nginx hands on what the server says: the status, the challenge and the body, also of what `auth_request` does not
+/// know (BB1, Z1).
+fn nginx_refusals(stage: &Stage, front: &Front) {
+    let token = stage.token();
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let weak = stage.server.machine_token(&stage.server.jwt_client(&[scope::FIND]), "");
+    let weak = format!("Authorization: Bearer {weak}\r\n");
+    for (method, target, lines, status, error) in [
+        ("GET", "/api/forms", "", 401, "invalid_token"),
+        ("GET", "/api/forms", "Authorization: Bearer x\r\n", 401, "invalid_token"),
+        ("DELETE", "/api/forms/7", weak.as_str(), 403, "insufficient_scope"),
+        ("GET", "/nowhere", bearer.as_str(), 403, "access_denied"),
+        ("GET", "/api//forms", bearer.as_str(), 400, "invalid_request"),
+        ("GET", "/api/forms/7;x", bearer.as_str(), 400, "invalid_request"),
+        ("PROPFIND", "/api/forms", bearer.as_str(), 400, "invalid_request"),
+    ] {
+        let (got, answer) = front.send(method, target, lines);
+        assert_eq!(got, status, "{method} {target}: {answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert_eq!(line::header(head, "content-type"), ["application/json"], "{answer}");
+        assert_eq!(line::header(head, "cache-control"), ["no-store"], "{answer}");
+        let body: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"));
+        assert_eq!(body["error"], error, "{answer}");
+        assert!(body["error_description"].is_string() && body["error_uri"].is_string(), "{answer}");
+        assert_eq!(line::header(head, "www-authenticate").len(), usize::from(error != "access_denied"), "{answer}");
+        assert!(super::IDENTITY.iter().all(|name| line::header(head, name).is_empty()), "{answer}");
+        assert!(line::header(head, "x-refusal").is_empty(), "{answer}");
+    }
+    // A policy that fails is the server's fault: 503, and when to come again.
+    let rule = "@id(\"breaks\") forbid (principal, action == Action::\"api::form.form.find\", resource)\n\
+                when { 9223372036854775807 + 1 > 0 };\n";
+    crate::harness::policies::write(&stage.server.policies().join("rules/breaks.cedar"), rule);
+    eventually("the rule is in force", crate::harness::BOUND, || front.send("GET", "/api/forms", &bearer).0 == 503);
+    let (_, answer) = front.send("GET", "/api/forms", &bearer);
+    assert!(answer.contains("server_error") && answer.to_ascii_lowercase().contains("retry-after"), "{answer}");
+    assert!(stage.upstream.requests().is_empty(), "{:?}", stage.upstream.requests());
+    std::fs::remove_file(stage.server.policies().join("rules/breaks.cedar")).expect("removed");
+    eventually("it is gone", crate::harness::BOUND, || front.send("GET", "/api/forms", &bearer).0 == 200);
+    stage.upstream.clear();
 }
 
 #[test]
@@ -271,6 +312,7 @@ fn z12_nginx() {
     let Some(front) = stage.nginx() else { return };
     path_confusion(&stage, &front, "x-original-url");
     stage.upstream.clear();
+    nginx_refusals(&stage, &front);
     ordinary(&stage, &front);
 }
 
@@ -306,8 +348,7 @@ fn the_example_runs() {
     }
 }
 
-/// Traefik's and Envoy's files name what the server answers; their questions are replayed in attacks/z_forward_auth.rs
-/// from the header sets of their documentation.
+/// Traefik's and Envoy's files name what the server answers and needs; their questions are replayed in `replay.rs`.
 #[test]
 fn the_other_files_fit() {
     let traefik: serde_json::Value = yaml("config/examples/traefik/dynamic.yaml");
@@ -331,6 +372,9 @@ fn the_other_files_fit() {
         .expect("a list");
     let listed: Vec<&str> = upstream.iter().filter_map(|pattern| pattern["exact"].as_str()).collect();
     assert_eq!(listed, names);
+    let allowed = filter["allowed_headers"]["patterns"].to_string();
+    assert!(["x-forwarded-for", "x-forwarded-proto", "accept"].iter().all(|name| allowed.contains(name)), "{allowed}");
+    assert!(["-uri", "-host", "-method", "x-original"].iter().all(|name| !allowed.contains(name)), "{allowed}");
     let removed = manager["early_header_mutation_extensions"].to_string();
     assert!(names.iter().all(|name| removed.contains(name.as_str())), "{removed}");
 }

@@ -3,65 +3,86 @@
 use serde_json::json;
 
 use super::{Proxy, protecting};
-use crate::harness::{BOUND, Backend, Options, Server, eventually, policies, scope};
+use crate::harness::{BOUND, Backend, Client, Options, Server, eventually, policies, scope};
 
-/// What both replicas say about a token: introspection's `active`, and the status of a forward-auth question.
-fn seen(servers: [&Server; 2], caller: &crate::harness::Client, token: &str) -> Vec<(bool, u16)> {
-    let of = |server: &Server| {
-        let status = Proxy::Nginx.asks(server, "GET", "/api/forms").bearer(token).send().status;
-        (server.is_active(caller, token), status)
-    };
-    servers.map(of).to_vec()
+/// What a replica says about a token: introspection's `active`, the status of a forward-auth question about a list of
+/// forms, and the decision of AuthZEN about the same.
+type Seen = (bool, u16, bool);
+
+const ALIVE: [Seen; 2] = [(true, 200, true); 2];
+const WEAKER: [Seen; 2] = [(true, 403, false); 2];
+const DEAD: [Seen; 2] = [(false, 401, false); 2];
+
+/// Two replicas, and who asks them.
+struct Replicas<'a> {
+    servers: [&'a Server; 2],
+    asker: Client,
 }
 
-fn on_two_replicas(backend: Backend, story: impl Fn(&Server, &Server)) {
+impl Replicas<'_> {
+    fn seen(&self, caller: &Client, token: &str) -> [Seen; 2] {
+        self.servers.map(|server| {
+            let status = Proxy::Nginx.asks(server, "GET", "/api/forms").bearer(token).send().status;
+            let decision = super::decides(server, &self.asker, token, "find").expect("a decision");
+            (server.is_active(caller, token), status, decision)
+        })
+    }
+
+    /// Twice, so that the second answers come from memory.
+    #[track_caller]
+    fn are_alive(&self, caller: &Client, token: &str) {
+        for _ in 0..2 {
+            assert_eq!(self.seen(caller, token), ALIVE);
+        }
+    }
+}
+
+fn on_two_replicas(backend: Backend, story: impl Fn(&Server, &Replicas<'_>)) {
     if backend == Backend::Postgres && crate::harness::postgres::Cluster::shared().is_none() {
         return;
     }
     let first = Server::start(protecting().on(backend));
     let second = first.replica();
-    story(&first, &second);
+    let asker = super::asker(&first);
+    story(&first, &Replicas { servers: [&first, &second], asker });
 }
 
 fn follows(backend: Backend) {
-    on_two_replicas(backend, |first, second| {
-        let both = [first, second];
-        // A disabled client, and back.
-        let client = first.confidential_client(&[scope::FIND]);
-        let token = first.user_token(&client, &[scope::FIND]);
-        // Twice, so that the second answers come from memory.
-        for _ in 0..2 {
-            assert_eq!(seen(both, &client, &token), [(true, 200), (true, 200)]);
-        }
+    on_two_replicas(backend, |first, both| {
+        // A disabled client. Its own introspection ends with it, so another caller looks.
         let watcher = first.jwt_client(&[scope::FIND]);
         let machine = first.machine_token(&watcher, scope::FIND);
-        assert_eq!(seen(both, &watcher, &machine), [(true, 200), (true, 200)]);
+        both.are_alive(&watcher, &machine);
         first.update_client(&watcher, &json!({ "active": false })).ok();
-        let refused = |token: &str| {
-            both.iter().all(|server| {
-                Proxy::Nginx.asks(server, "GET", "/api/forms").bearer(token).send().status == 401
+        eventually("a disabled client is refused on both", BOUND, || {
+            both.servers.iter().all(|server| {
+                let ask = Proxy::Nginx.asks(server, "GET", "/api/forms").bearer(&machine);
+                ask.send().status == 401
+                    && super::decides(server, &both.asker, &machine, "find") == Some(false)
             })
-        };
-        eventually("a disabled client is refused on both", BOUND, || refused(&machine));
+        });
         // Consent withdrawn by the user.
-        assert_eq!(seen(both, &client, &token), [(true, 200), (true, 200)]);
+        let client = first.confidential_client(&[scope::FIND]);
+        let token = first.user_token(&client, &[scope::FIND]);
+        both.are_alive(&client, &token);
         crate::harness::Http::delete(first.mounted(&format!("consents/{}", client.id)))
             .bearer(first.admin().jwt(first))
             .send()
             .ok();
-        eventually("a withdrawn consent is followed on both", BOUND, || {
-            seen(both, &client, &token) == [(false, 401), (false, 401)]
-        });
+        eventually("a withdrawn consent is followed on both", BOUND, || both.seen(&client, &token) == DEAD);
         // A blocked user.
         let editor = first.editor();
         let delegate = first.delegate();
         let assertion = delegate.assertion(first).claim("sub", editor.id(first)).sign();
         let acted = first.present_for(&assertion, scope::FIND).access_token();
-        assert_eq!(seen(both, &delegate, &acted), [(true, 200), (true, 200)]);
+        both.are_alive(&delegate, &acted);
         first.block_user(&editor);
-        eventually("a blocked user is followed on both", BOUND, || {
-            seen(both, &delegate, &acted) == [(false, 401), (false, 401)]
-        });
+        eventually("a blocked user is followed on both", BOUND, || both.seen(&delegate, &acted) == DEAD);
+        // A revoked token.
+        let another = first.machine_token(&delegate, scope::FIND);
+        both.are_alive(&delegate, &another);
+        first.revoke(&delegate, &another).ok();
+        eventually("a revocation is followed on both", BOUND, || both.seen(&delegate, &another) == DEAD);
     });
 }
 
@@ -78,59 +99,52 @@ fn postgres_follows() {
 /// A scope that is taken out of a file is taken out of live tokens, on both replicas of one folder.
 #[test]
 fn a_scope_removed_in_git() {
-    on_two_replicas(Backend::Sqlite, |first, second| {
-        let both = [first, second];
+    on_two_replicas(Backend::Sqlite, |first, both| {
         let delegate = first.delegate();
         let token = first.machine_token(&delegate, "");
-        assert_eq!(seen(both, &delegate, &token), [(true, 200), (true, 200)]);
+        both.are_alive(&delegate, &token);
         let path = first.policies().join("clients/suite_delegate.yaml");
         let text = std::fs::read_to_string(&path).expect("the document");
         policies::write(&path, text.replace("api::form.form.*", scope::FIND_ONE));
-        eventually("the scope is gone on both", BOUND, || {
-            seen(both, &delegate, &token) == [(true, 403), (true, 403)]
-        });
+        eventually("the scope is gone on both", BOUND, || both.seen(&delegate, &token) == WEAKER);
         assert_eq!(first.introspect(&delegate, &token).scopes(), [scope::FIND_ONE]);
+        for server in both.servers {
+            assert_eq!(super::decides(server, &both.asker, &token, "findOne"), Some(true), "what is left is left");
+        }
         let ceiling = first.policies().join("global.yaml");
         let text = std::fs::read_to_string(&ceiling).expect("the document");
         policies::write(&ceiling, text.replace(&format!("  - {}\n", scope::FIND_ONE), ""));
-        eventually("nothing is left", BOUND, || {
-            seen(both, &delegate, &token) == [(false, 401), (false, 401)]
-        });
+        eventually("nothing is left", BOUND, || both.seen(&delegate, &token) == DEAD);
     });
 }
 
-/// BB1: the disk takes nothing more: writes are refused with 503, decisions go on; with `audit.required` they
-/// stop as well.
+/// A user's role that loses an action: what a user may do without a token follows as well, on both.
 #[test]
-fn bb01_a_full_disk() {
-    for required in [false, true] {
-        let options = match required {
-            true => protecting().env("GRANTWOOD_AUDIT__REQUIRED", "true"),
-            false => protecting(),
+fn a_role_that_loses_an_action() {
+    on_two_replicas(Backend::Sqlite, |first, both| {
+        let editor = first.editor();
+        let id = editor.id(first);
+        let question = json!({ "subject": { "type": "user", "id": id }, "action": { "name": "find" },
+            "resource": { "type": "api::form.form", "id": "7" } });
+        let decisions = || {
+            both.servers.map(|server| {
+                let secret = both.asker.secret.as_deref().expect("a secret");
+                let ask = crate::harness::Http::post(server.url("/access/v1/evaluation"));
+                ask.basic(&both.asker.id, secret).json(&question).send().ok().json()["decision"] == true
+            })
         };
-        let server = Server::start(options);
-        let client = server.jwt_client(&[]);
-        let token = server.machine_token(&client, scope::FIND);
-        let ask = || Proxy::Nginx.asks(&server, "GET", "/api/forms").bearer(&token).send();
-        super::passes(&ask());
-        server.limit_file_size(Some(4_096));
-        let reply = server.present(&client.assertion(&server).sign());
-        assert_eq!(reply.status, 503, "{reply:?}");
-        assert_eq!(server.revoke(&client, &token).status, 503);
-        if required {
-            eventually("decisions stop", std::time::Duration::from_secs(6), || ask().status == 503);
-            super::is_refused(&ask(), &[503]);
-        } else {
-            for _ in 0..3 {
-                super::passes(&ask());
-                std::thread::sleep(std::time::Duration::from_millis(900));
-            }
+        for _ in 0..2 {
+            assert_eq!(decisions(), [true, true]);
         }
-        server.limit_file_size(None);
-        eventually("it works again", std::time::Duration::from_secs(10), || {
-            ask().status == 200 && server.present(&client.assertion(&server).sign()).status == 200
-        });
-    }
+        let role = first.policies().join("roles/suite_editor.yaml");
+        let text = std::fs::read_to_string(&role).expect("the document");
+        policies::write(&role, text.replace("api::form.form.*", scope::CREATE));
+        eventually("the role's action is gone on both", BOUND, || decisions() == [false, false]);
+        policies::write(&role, text);
+        eventually("and back", BOUND, || decisions() == [true, true]);
+        first.block_user(&editor);
+        eventually("a blocked user may do nothing on both", BOUND, || decisions() == [false, false]);
+    });
 }
 
 /// I9, RFC 9701: a signed answer names its reader, and is no access token.

@@ -1,14 +1,20 @@
 //! Enforcement: what proxies, resource servers and applications are told about a token and a request.
 
 mod cookbook;
+mod faults;
 mod line;
 pub mod live;
+mod noise;
+mod replay;
 pub mod revoked;
 
 use reqwest::Method;
 
+use serde_json::{Value, json};
+
 use crate::harness::client::Reply;
-use crate::harness::{Http, Options, Server};
+use crate::harness::fixtures::NewClient;
+use crate::harness::{Client, Http, Options, Server, jwt};
 
 /// The protected host of the stories.
 pub const HOST: &str = "api.test";
@@ -70,6 +76,32 @@ pub fn protecting() -> Options {
         ),
         ..Options::default()
     }
+}
+
+/// A client that may ask for decisions, by its secret.
+pub fn asker(server: &Server) -> Client {
+    let scopes = json!(["admin:decision.evaluate", "admin:decision.search"]);
+    server.client(&NewClient::confidential().with("scopes", scopes))
+}
+
+/// The question whether a token may do something with forms, by the subject that it names.
+pub fn about(token: &str, action: &str) -> Value {
+    let claims = jwt::claims(token);
+    let kind = if claims["sub"] == claims["client_id"] { "client" } else { "user" };
+    json!({
+        "subject": { "type": kind, "id": claims["sub"] },
+        "action": { "name": action },
+        "resource": { "type": "api::form.form", "id": "7" },
+        "context": { "token": token },
+    })
+}
+
+/// What the decision API says about a token; none = no decision was made.
+pub fn decides(server: &Server, asker: &Client, token: &str, action: &str) -> Option<bool> {
+    let secret = asker.secret.as_deref().expect("a secret");
+    let question = Http::post(server.url("/access/v1/evaluation")).basic(&asker.id, secret);
+    let reply = question.json(&about(token, action)).send();
+    (reply.status == 200).then(|| reply.json()["decision"].as_bool().expect("a decision"))
 }
 
 /// The request may pass; answers the four identity headers.
