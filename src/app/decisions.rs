@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::clock;
 use crate::config::Config;
 use crate::oauth::reject::Fault;
-use crate::policy::record::{Kind, Packed};
+use crate::policy::record::{Harmless, Kind, Packed};
 use crate::policy::{Answers, Asked, Decision, GrantQuestion, Record, Snapshot, Trace};
 use crate::store::{AuditRow, KIND_ADMIN, KIND_GRANT, KIND_SIGN_IN, Store};
 use crate::telemetry::{Lines, Metrics, Sinks};
@@ -29,6 +29,7 @@ pub struct Decisions {
     rows: Mutex<Vec<AuditRow>>,
     metrics: Arc<Metrics>,
     headers: Vec<String>,
+    properties: Vec<String>,
     sample: u64,
     grants: bool,
     required: bool,
@@ -58,6 +59,7 @@ impl Decisions {
             rows: Mutex::new(Vec::new()),
             metrics: Arc::clone(metrics),
             headers: settings.headers.clone(),
+            properties: settings.properties.clone(),
             sample: settings.sample_allows.max(1).into(),
             grants: config.audit.grants || config.audit.required,
             required: config.audit.required,
@@ -72,7 +74,7 @@ impl Decisions {
     pub fn record(&self, snapshot: &Snapshot, asked: &Asked<'_>, decision: &Decision, trace: Trace<'_>) {
         let many = matches!(asked, Asked::Recheck(..) | Asked::Use(_));
         if self.lines.is_some() && !(many && decision.allowed && !self.sampled(trace.request_id)) {
-            self.write(Record::of(asked, decision, snapshot.revision(), trace, &self.headers));
+            self.write(Record::of(asked, decision, snapshot.revision(), trace, self.harmless()));
         }
         let refused = match asked {
             Asked::Admin(_) if !decision.allowed => KIND_ADMIN,
@@ -80,7 +82,11 @@ impl Decisions {
             // Changes have entries of their own, with what was changed.
             _ => return,
         };
-        self.queue(row(refused, &[Record::of(asked, decision, snapshot.revision(), trace, &self.headers)]));
+        self.queue(row(refused, &[Record::of(asked, decision, snapshot.revision(), trace, self.harmless())]));
+    }
+
+    fn harmless(&self) -> Harmless<'_> {
+        Harmless { headers: &self.headers, properties: &self.properties }
     }
 
     /// Whether anything is done with re-checks and uses that were allowed; asked first where making the
@@ -105,7 +111,7 @@ impl Decisions {
             return Ok(());
         }
         let record = |scope, decision| {
-            Record::of(&Asked::Grant(*question, scope), decision, snapshot.revision(), trace, &self.headers)
+            Record::of(&Asked::Grant(*question, scope), decision, snapshot.revision(), trace, self.harmless())
         };
         let mut records = vec![record(None, &answers.start)];
         records.extend(answers.scopes.iter().map(|(scope, decision)| record(Some(scope), decision)));

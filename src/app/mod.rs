@@ -11,6 +11,7 @@ pub mod keys;
 mod last_used;
 pub mod limits;
 pub mod live;
+pub mod lost;
 pub mod passwords;
 pub mod policy_source;
 pub mod schemas;
@@ -21,7 +22,7 @@ pub mod users;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use moka::sync::Cache;
 
 use crate::config::{Config, Origins, PublicUrl};
@@ -90,6 +91,8 @@ pub struct App {
     known_tokens: Cache<SecretHash, Arc<live::KnownToken>>,
     /// Signed lists of revoked tokens by their cursor, each with the time at which it was made.
     pub revoked_lists: Cache<String, (i64, Arc<str>)>,
+    /// What the policies took away, as of the last look.
+    pub lost: ArcSwapOption<lost::Lost>,
     client_cache: Cache<ClientId, (Arc<str>, Arc<ClientState>)>,
     user_cache: Cache<Arc<str>, UserState>,
     /// Ids by the name or address that they were asked for by, with the users' generation.

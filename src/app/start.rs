@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use moka::sync::Cache;
 
 use super::clock::{self, Clock};
@@ -97,6 +97,7 @@ pub async fn open(
         kinds: Cache::new(REMEMBERED_DECISIONS),
         known_tokens: Cache::new(REMEMBERED_TOKENS),
         revoked_lists: Cache::new(REMEMBERED_LISTS),
+        lost: ArcSwapOption::empty(),
         client_cache: Cache::new(REMEMBERED_CLIENTS),
         user_cache: Cache::new(REMEMBERED_USERS),
         user_names: Cache::new(REMEMBERED_USERS),

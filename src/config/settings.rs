@@ -415,11 +415,14 @@ pub struct Decisions {
     pub sample_allows: u32,
     /// Request headers whose values may stand in the log, in lower case.
     pub headers: Vec<String>,
+    /// Properties stated to the decision API whose values may stand in the log.
+    pub properties: Vec<String>,
 }
 
 impl Default for Decisions {
     fn default() -> Self {
-        Self { stdout: false, file: None, rotate_mb: 64, keep: 10, sample_allows: 1, headers: Vec::new() }
+        let (headers, properties) = (Vec::new(), Vec::new());
+        Self { stdout: false, file: None, rotate_mb: 64, keep: 10, sample_allows: 1, headers, properties }
     }
 }
 

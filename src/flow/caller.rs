@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Ask;
+use super::authenticate::{self, Basic, ClientCredentials};
 use super::consent::SignedIn;
 use super::live::{LiveToken, live};
 use crate::app::App;
@@ -13,7 +14,7 @@ use crate::oauth::reject::{Reject, Stop};
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
 use crate::policy::permit::{Administer, Permit};
-use crate::policy::{Actor, AdminQuestion, AdminResource, Asked, Decision, Holds, Snapshot, Trace};
+use crate::policy::{Actor, AdminQuestion, AdminResource, Asked, Decision, Holds, Snapshot, Trace, admin};
 use crate::store::{AuditRow, KIND_ADMIN};
 use crate::telemetry::Event;
 
@@ -137,6 +138,76 @@ pub async fn bearer(
         return Ok(Caller::signed_in(signed_in.user));
     }
     Ok(access_token(app, ask, snapshot, token).await?.0)
+}
+
+/// How somebody shows who they are.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// No `Authorization` header.
+    Absent,
+    /// One that is neither.
+    Unreadable,
+    /// A client's id and secret.
+    Basic(String, String),
+    /// A token.
+    Bearer(String),
+}
+
+/// Who showed a credential.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The caller.
+    pub caller: Caller,
+    /// Their client; none = a user with their own token of `/auth/local`.
+    pub client: Option<Arc<ClientState>>,
+    /// Where decisions about them may be remembered.
+    pub kind: Option<Arc<Kind>>,
+}
+
+/// The caller behind a credential: a client by its secret, or whomever a bearer token stands for. For endpoints of
+/// resource servers, which have a secret for introspection anyway.
+///
+/// # Errors
+/// [`Reject::TokenMissing`], [`Reject::TokenInvalid`], [`Reject::Client`], or a fault.
+pub async fn shown(
+    app: &App,
+    ask: &Ask,
+    snapshot: &Arc<Snapshot>,
+    credential: Credential,
+) -> Result<Shown, Stop> {
+    let (id, secret) = match credential {
+        Credential::Absent => return Err(Reject::TokenMissing.into()),
+        Credential::Unreadable => return Err(Reject::TokenInvalid.into()),
+        // An access token first: it is the ordinary case, and one look into memory.
+        Credential::Bearer(token) => {
+            return match access_token(app, ask, snapshot, &token).await {
+                Ok((caller, live)) => Ok(Shown { caller, client: Some(live.client), kind: live.kind }),
+                Err(Stop::Reject(Reject::TokenInvalid)) => {
+                    let signed_in = user_of_token(app, ask, &token).await?.ok_or(Reject::TokenInvalid)?;
+                    Ok(Shown { caller: Caller::signed_in(signed_in.user), client: None, kind: None })
+                }
+                Err(stop) => Err(stop),
+            };
+        }
+        Credential::Basic(id, secret) => (id, secret),
+    };
+    let credentials = ClientCredentials { basic: Basic::Given(id, secret), ..Default::default() };
+    let client = authenticate::confidential(app, ask, snapshot, &credentials).await?;
+    let kind = app.live_key(snapshot, &client, None).map(|key| {
+        let name = format_args!("secret {}", client.client.id);
+        app.kind_without_token(name, key, || stands_for(snapshot, &client))
+    });
+    let scopes = kind.as_ref().map_or_else(|| stands_for(snapshot, &client), |kind| Arc::clone(&kind.scopes));
+    Ok(Shown { caller: Caller::client(Arc::clone(&client), scopes), client: Some(client), kind })
+}
+
+/// A secret carries what a token of the client could, of what resource servers need: its own scopes below the ceiling.
+fn stands_for(snapshot: &Snapshot, client: &ClientState) -> Arc<[Scope]> {
+    let ceiling = &snapshot.global().scopes;
+    let carried = |scope: &&Scope| {
+        admin::RESOURCE_SERVERS.contains(&scope.as_str()) && ceiling.binary_search(scope).is_ok()
+    };
+    client.client.scopes.iter().filter(carried).cloned().collect()
 }
 
 /// The caller that an access token stands for, and the token.

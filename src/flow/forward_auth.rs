@@ -169,6 +169,7 @@ fn used(
         now_ms: ask.now_ms,
         ip: ask.ip,
         http: Some(&http),
+        stated: Default::default(),
     };
     let traced = (&question, Some(live.row.jti.as_str()));
     Ok(usage::decided(app, ask, snapshot, remembered, traced, || snapshot.decide_use_told(&question)))

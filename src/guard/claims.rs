@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::keys::Keys;
 use super::refusal::Refusal;
-use crate::oauth::assertion::compact::Compact;
+use crate::oauth::assertion::compact::{Compact, MAX_TEXT};
 
 /// The claims of a verified access token; an argument of handlers behind a guard.
 #[derive(Clone, Debug)]
@@ -42,6 +42,13 @@ impl Claims {
     /// Whether the token carries a scope.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes().any(|carried| carried == scope)
+    }
+
+    /// The same claims with what the token still carries.
+    pub(super) fn with_scope(&self, scope: &str) -> Self {
+        let mut claims = self.0.as_ref().clone();
+        claims.insert("scope".to_owned(), scope.into());
+        Self::new(claims)
     }
 
     /// Any claim.
@@ -105,9 +112,21 @@ impl<'a> FromRequest<'a> for Claims {
 
 /// The claims of a token whose type, key, algorithm and signature are right.
 pub(super) async fn verified(token: &str, keys: &Keys, now_ms: i64) -> Result<Claims, Refusal> {
-    let compact = Compact::parse(token).map_err(|_| Refusal::Token("the token cannot be read"))?;
+    signed(token, "at+jwt", MAX_TEXT, keys, now_ms).await.map(Claims::new)
+}
+
+/// What a JWT of that type says, if a key of the issuer's signed it.
+pub(super) async fn signed(
+    text: &str,
+    wanted: &str,
+    longest: usize,
+    keys: &Keys,
+    now_ms: i64,
+) -> Result<Map<String, Value>, Refusal> {
+    let compact =
+        Compact::parse_up_to(text, longest).map_err(|_| Refusal::Token("the token cannot be read"))?;
     let typ = compact.header.get("typ").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-    if !matches!(typ.as_str(), "at+jwt" | "application/at+jwt") {
+    if typ.strip_prefix("application/").unwrap_or(&typ) != wanted {
         return Err(Refusal::Token("the token is no access token"));
     }
     let kid = compact.kid().ok().flatten().ok_or(Refusal::Token("the token names no key"))?;
@@ -119,5 +138,5 @@ pub(super) async fn verified(token: &str, keys: &Keys, now_ms: i64) -> Result<Cl
     if !compact.signature_holds(key.alg.algorithm(), key.decoding()) {
         return Err(Refusal::Token("the token's signature is wrong"));
     }
-    Ok(Claims::new(compact.claims))
+    Ok(compact.claims)
 }

@@ -4,6 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
@@ -15,8 +17,8 @@ use url::Url;
 
 /// For a whole exchange.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Largest answer, in bytes.
-const MOST: usize = 256 * 1024;
+/// Largest answer, in bytes: a page of revoked tokens is the longest.
+const MOST: usize = 4 * 1024 * 1024;
 
 /// What the issuer answered.
 #[derive(Clone, Debug)]
@@ -42,6 +44,9 @@ pub trait Fetch: Send + Sync {
     /// Sends a GET.
     fn get<'a>(&'a self, url: &'a Url) -> Pending<'a>;
 
+    /// Sends a GET with an `Authorization` header.
+    fn get_as<'a>(&'a self, url: &'a Url, authorization: &'a str) -> Pending<'a>;
+
     /// Posts a form with an `Authorization` header.
     fn post_form<'a>(&'a self, url: &'a Url, authorization: &'a str, form: String) -> Pending<'a>;
 }
@@ -55,9 +60,19 @@ impl Fetch for Http {
         Box::pin(send(url, Method::GET, None, String::new()))
     }
 
+    fn get_as<'a>(&'a self, url: &'a Url, authorization: &'a str) -> Pending<'a> {
+        Box::pin(send(url, Method::GET, Some(authorization), String::new()))
+    }
+
     fn post_form<'a>(&'a self, url: &'a Url, authorization: &'a str, form: String) -> Pending<'a> {
         Box::pin(send(url, Method::POST, Some(authorization), form))
     }
+}
+
+/// `Authorization` of a client with a secret (RFC 6749 §2.3.1).
+pub(super) fn basic(id: &str, secret: &str) -> String {
+    let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret))))
 }
 
 async fn send(
@@ -85,14 +100,16 @@ async fn exchange(
         None => url.path().to_owned(),
     };
     let named = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let is_form = method == Method::POST;
     let mut request = Request::builder().method(method).uri(target).header(header::HOST, named);
     if let Some(value) = authorization {
-        request = request
-            .header(header::AUTHORIZATION, value)
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        request = request.header(header::AUTHORIZATION, value);
+    }
+    if is_form {
+        request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     }
     let request = request
-        .header(header::ACCEPT, "application/json")
+        .header(header::ACCEPT, "application/json, application/jwt")
         .body(Full::new(Bytes::from(form)))
         .map_err(|error| error.to_string())?;
     let plain = host.trim_start_matches('[').trim_end_matches(']');

@@ -4,14 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::claims::Claims;
-use super::fetch::Fetch;
+use super::fetch::{Fetch, basic};
 use super::refusal::Refusal;
 
 /// Longest time that an answer is kept: how late a revocation may be.
@@ -33,10 +31,8 @@ pub(super) struct Introspection {
 
 impl Introspection {
     pub(super) fn new(url: Url, id: &str, secret: &str, keep: Duration, client: Arc<dyn Fetch>) -> Self {
-        let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let pair = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret)));
         let keep_ms = i64::try_from(keep.min(LONGEST).as_millis()).unwrap_or(0);
-        Self { url, authorization: format!("Basic {pair}"), keep_ms, client, answers: Mutex::default() }
+        Self { url, authorization: basic(id, secret), keep_ms, client, answers: Mutex::default() }
     }
 
     /// What the issuer says about a token.

@@ -51,6 +51,11 @@ impl Keys {
         Self { url, client, state: Mutex::default(), asking: tokio::sync::Mutex::new(()) }
     }
 
+    /// The way to the issuer.
+    pub(super) fn client(&self) -> Arc<dyn Fetch> {
+        Arc::clone(&self.client)
+    }
+
     /// The key of that name; nothing if the issuer has none.
     ///
     /// # Errors

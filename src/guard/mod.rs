@@ -22,13 +22,15 @@
 //! ```
 //!
 //! `https` needs the feature `guard-tls`. Verification offline knows nothing of revocation until the token expires:
-//! keep lifetimes short, or ask introspection.
+//! keep lifetimes short, follow the issuer's list of revoked tokens ([`Guard::following_revocations`]), or ask
+//! introspection.
 
 mod claims;
 mod fetch;
 mod introspection;
 mod keys;
 mod refusal;
+mod revoked;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -43,6 +45,7 @@ pub use refusal::Refusal;
 
 use introspection::Introspection;
 use keys::Keys;
+use revoked::Revoked;
 
 /// Clock skew that is forgiven unless it is set otherwise.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -65,6 +68,7 @@ pub struct Guard {
     scopes: Arc<[String]>,
     leeway: Duration,
     resource_metadata: Option<Arc<str>>,
+    revoked: Option<Arc<Revoked>>,
 }
 
 struct Shared {
@@ -128,7 +132,28 @@ impl Guard {
             return Err(SetupError::Audience);
         }
         let shared = Shared { issuer: issuer.to_owned(), audience: audience.to_owned(), way };
-        Ok(Self { shared: Arc::new(shared), scopes: Arc::new([]), leeway: LEEWAY, resource_metadata: None })
+        let (shared, scopes) = (Arc::new(shared), Arc::new([]));
+        Ok(Self { shared, scopes, leeway: LEEWAY, resource_metadata: None, revoked: None })
+    }
+
+    /// Follows `<issuer>/oauth2/revoked-tokens` as a client with a secret and the scope `admin:token.revoked`, so that
+    /// verification by keys is at most `every` and the server's `tokens.revoked_max_age` behind. While no list comes,
+    /// the last one stands for three times `every`; then, and before the first, every token is answered with 503.
+    /// Introspection is never behind: a guard that asks there stays as it is.
+    ///
+    /// # Errors
+    /// [`SetupError`].
+    pub fn following_revocations(
+        self,
+        client_id: &str,
+        client_secret: &str,
+        every: Duration,
+    ) -> Result<Self, SetupError> {
+        let Way::Keys(keys) = &self.shared.way else { return Ok(self) };
+        let issuer = &self.shared.issuer;
+        let url = address(&format!("{}/oauth2/revoked-tokens", issuer.trim_end_matches('/')))?;
+        let revoked = Revoked::new(url, issuer, (client_id, client_secret), every, keys.client());
+        Ok(Self { revoked: Some(Arc::new(revoked)), ..self })
     }
 
     /// Demands one more scope.
@@ -159,12 +184,15 @@ impl Guard {
     }
 
     async fn check_at(&self, token: &str, now_ms: i64) -> Result<Claims, Refusal> {
-        let claims = match &self.shared.way {
+        let mut claims = match &self.shared.way {
             Way::Keys(keys) => claims::verified(token, keys, now_ms).await?,
             Way::Introspection(introspection) => introspection.claims(token, now_ms).await?,
         };
         let leeway_ms = i64::try_from(self.leeway.as_millis()).unwrap_or(i64::MAX);
         claims.hold(&self.shared.issuer, &self.shared.audience, now_ms, leeway_ms)?;
+        if let (Some(revoked), Way::Keys(keys)) = (&self.revoked, &self.shared.way) {
+            claims = revoked.check(claims, keys, now_ms).await?;
+        }
         match self.scopes.iter().find(|scope| !claims.has_scope(scope)) {
             Some(missing) => Err(Refusal::Scope(missing.clone())),
             None => Ok(claims),

@@ -30,6 +30,10 @@ const NOW: i64 = 1_900_000_000_000;
 struct Issuer {
     answer: Mutex<Option<(u16, Option<String>, Value)>>,
     asked: AtomicUsize,
+    /// The list of revoked tokens; none = no answer.
+    list: Mutex<Option<String>>,
+    /// Since when it was asked for.
+    cursors: Mutex<Vec<Option<String>>>,
 }
 
 impl Issuer {
@@ -58,6 +62,17 @@ impl Issuer {
 impl Fetch for Issuer {
     fn get<'a>(&'a self, _url: &'a Url) -> Pending<'a> {
         self.answer()
+    }
+
+    fn get_as<'a>(&'a self, url: &'a Url, authorization: &'a str) -> Pending<'a> {
+        assert!(authorization.starts_with("Basic "));
+        let cursor = url.query_pairs().find(|(name, _)| name == "since").map(|(_, value)| value.into_owned());
+        self.cursors.lock().unwrap().push(cursor);
+        let list = self.list.lock().unwrap().clone();
+        Box::pin(async move {
+            let text = list.ok_or(FetchError("away".to_owned()))?;
+            Ok(Answer { status: 200, cache_control: None, body: text.into() })
+        })
     }
 
     fn post_form<'a>(&'a self, _url: &'a Url, authorization: &'a str, form: String) -> Pending<'a> {
@@ -284,4 +299,104 @@ fn a_guard_needs_an_audience_and_addresses() {
     for bad in ["", "auth.test", "ftp://auth.test", "file:///keys"] {
         assert!(matches!(Guard::keys(bad, API), Err(SetupError::Url(_))), "{bad}");
     }
+}
+
+/// A list as the issuer signs it.
+fn list(changes: &Value) -> String {
+    let now = NOW / 1_000;
+    let mut body = json!({ "iss": ISSUER, "iat": now, "exp": now + 10, "cursor": "1.", "more": false, "revoked": [],
+        "clients": [], "users": [], "lost": [], "lost_complete": true });
+    for (name, value) in changes.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    let header = json!({ "alg": "RS256", "typ": "revoked-tokens+jwt", "kid": "a" });
+    sign(&header, &body, fixture!("rsa-a.pem"))
+}
+
+#[tokio::test]
+async fn the_list_of_revoked_tokens_is_followed() {
+    let (guard, issuer) = guard();
+    let every = Duration::from_secs(10);
+    let guard = guard.scope("a.find").following_revocations("api", "secret", every).unwrap();
+    let token = token(&good());
+    let says = |changes: &Value| *issuer.list.lock().unwrap() = Some(list(changes));
+    // Before the first list nothing is let through.
+    assert_eq!(guard.check_at(&token, NOW).await.unwrap_err(), Refusal::Unavailable);
+    says(&json!({}));
+    assert_eq!(
+        guard.check_at(&token, NOW + 1_000).await.unwrap_err(),
+        Refusal::Unavailable,
+        "asked once in a while"
+    );
+    assert!(guard.check_at(&token, NOW + 10_000).await.is_ok());
+    // What the list names is refused after the next look, and stays so: deltas name a token once.
+    says(&json!({ "cursor": "2.", "revoked": [{ "jti": "1", "exp": NOW / 1_000 + 61 }] }));
+    assert!(guard.check_at(&token, NOW + 19_999).await.is_ok());
+    assert!(matches!(guard.check_at(&token, NOW + 20_000).await, Err(Refusal::Token(_))));
+    says(&json!({ "cursor": "3." }));
+    assert!(matches!(guard.check_at(&token, NOW + 30_000).await, Err(Refusal::Token(_))));
+    let cursors = issuer.cursors.lock().unwrap().clone();
+    assert_eq!(cursors, [None, None, Some("1.".to_owned()), Some("2.".to_owned())]);
+}
+
+#[tokio::test]
+async fn clients_users_and_lost_scopes_are_as_of_now() {
+    let every = Duration::from_secs(10);
+    for (changes, wanted) in [
+        (json!({ "clients": ["web"] }), Err(())),
+        (json!({ "users": ["ann"] }), Err(())),
+        (json!({ "lost": [{ "jti": "1", "exp": 1, "scope": "" }] }), Err(())),
+        (json!({ "lost": [{ "jti": "1", "exp": 1, "scope": "a.create" }] }), Err(())),
+        (json!({ "lost": [{ "jti": "1", "exp": 1, "scope": "a.find" }] }), Ok("a.find")),
+        (json!({ "lost": [{ "jti": "2", "exp": 1, "scope": "" }], "clients": ["x"] }), Ok("a.find a.create")),
+    ] {
+        let (guard, issuer) = guard();
+        let guard = guard.scope("a.find").following_revocations("api", "secret", every).unwrap();
+        *issuer.list.lock().unwrap() = Some(list(&changes));
+        let checked = guard.check_at(&token(&good()), NOW).await;
+        let scopes = checked.map(|claims| claims.scopes().collect::<Vec<_>>().join(" ")).map_err(drop);
+        assert_eq!(scopes.as_deref().map_err(|_| ()), wanted, "{changes}");
+        // The next list counts alone.
+        *issuer.list.lock().unwrap() = Some(list(&json!({})));
+        assert!(guard.check_at(&token(&good()), NOW + 10_000).await.is_ok(), "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_none_does_not_count() {
+    let every = Duration::from_secs(10);
+    let header = json!({ "alg": "RS256", "typ": "revoked-tokens+jwt", "kid": "a" });
+    let body = json!({ "iss": ISSUER, "exp": NOW / 1_000, "cursor": "", "more": false, "revoked": [], "clients": [],
+        "users": [], "lost": [] });
+    let without = |name: &str| {
+        let mut body = body.clone();
+        body.as_object_mut().unwrap().remove(name);
+        sign(&header, &body, fixture!("rsa-a.pem"))
+    };
+    for bad in [
+        "x".to_owned(),
+        token(&good()),
+        list(&json!({ "iss": "https://evil.test" })),
+        list(&json!({ "exp": NOW / 1_000 - 31 })),
+        list(&json!({ "revoked": [{ "jti": 1 }] })),
+        sign(&header, &body, fixture!("rsa-b.pem")),
+        without("revoked"),
+        without("clients"),
+        without("lost"),
+        without("more"),
+        without("cursor"),
+    ] {
+        let (guard, issuer) = guard();
+        let guard = guard.following_revocations("api", "secret", every).unwrap();
+        *issuer.list.lock().unwrap() = Some(bad.clone());
+        assert_eq!(guard.check_at(&token(&good()), NOW).await.unwrap_err(), Refusal::Unavailable, "{bad}");
+    }
+    // A list stands for three times its interval while no other comes.
+    let (guard, issuer) = guard();
+    let guard = guard.following_revocations("api", "secret", every).unwrap();
+    *issuer.list.lock().unwrap() = Some(list(&json!({})));
+    assert!(guard.check_at(&token(&good()), NOW).await.is_ok());
+    *issuer.list.lock().unwrap() = None;
+    assert!(guard.check_at(&token(&good()), NOW + 30_000).await.is_ok());
+    assert_eq!(guard.check_at(&token(&good()), NOW + 45_000).await.unwrap_err(), Refusal::Unavailable);
 }

@@ -16,7 +16,7 @@ use super::problem::Problem;
 use crate::app::App;
 use crate::flow::Ask;
 use crate::flow::authenticate::Basic;
-use crate::flow::caller::{self as flow_caller, Caller};
+use crate::flow::caller::{self as flow_caller, Caller, Credential};
 use crate::flow::consent::SignedIn;
 use crate::flow::trusted;
 use crate::oauth::reject::{Fault, Reject, Stop};
@@ -79,6 +79,18 @@ pub enum BearerHeader {
     Unreadable,
     /// The token.
     Token(String),
+}
+
+impl EitherCaller {
+    /// What the header shows.
+    pub fn credential(self) -> Credential {
+        match (self.bearer, self.basic) {
+            (BearerHeader::Token(token), _) => Credential::Bearer(token),
+            (_, Basic::Given(id, secret)) => Credential::Basic(id, secret),
+            (BearerHeader::Absent, Basic::Absent) => Credential::Absent,
+            _ => Credential::Unreadable,
+        }
+    }
 }
 
 impl BearerHeader {

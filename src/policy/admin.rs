@@ -63,8 +63,9 @@ actions! {
     AUDIT_READ = "admin:audit.read";
 }
 
-/// What a caller of the decision API may carry.
-pub const DECISIONS: [&str; 4] = [DECISION_EVALUATE, DECISION_SEARCH, DECISION_ASSERT, POLICY_READ];
+/// What stands for a client that shows its secret instead of a token.
+pub const RESOURCE_SERVERS: [&str; 5] =
+    [DECISION_EVALUATE, DECISION_SEARCH, DECISION_ASSERT, POLICY_READ, TOKEN_REVOKED];
 
 #[cfg(test)]
 mod tests {

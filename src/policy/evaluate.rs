@@ -7,7 +7,7 @@ use cedar_policy::{Entity, EntityUid};
 use super::decide::Ask;
 use super::facts::{self, Pairs, TokenPairs};
 use super::names::Names;
-use super::question::{Decision, HttpFacts, TokenFacts, UseQuestion};
+use super::question::{Decision, HttpFacts, TokenFacts};
 use super::reads::Holds;
 use super::slice::{Key, Type};
 use super::snapshot::Snapshot;
@@ -61,24 +61,6 @@ impl Snapshot {
         self.made_ready(subject).map_err(|why| self.decider().failed(why))
     }
 
-    /// May this token do this now, to this resource and with what else is stated.
-    pub fn decide_use_of(&self, question: &UseQuestion<'_>, stated: Stated<'_>) -> Decision {
-        let subject = EvaluationSubject {
-            user: question.user,
-            client: question.client,
-            active: question.active,
-            token: Some(question.token),
-            now_ms: question.now_ms,
-            ip: question.ip,
-            http: question.http,
-            properties: stated.subject,
-        };
-        match self.evaluation(&subject) {
-            Ok(evaluation) => evaluation.decide(question.action, Stated { subject: None, ..stated }, None).0,
-            Err(decision) => decision,
-        }
-    }
-
     fn made_ready<'a>(&'a self, subject: &EvaluationSubject<'a>) -> Result<Evaluation<'a>, String> {
         let names = &self.decider().names;
         let client = self.client_entity(subject.client, subject.active)?;
@@ -129,12 +111,7 @@ impl Evaluation<'_> {
     /// Decides one question about the subject. What the catalog does not know is permitted to nobody, and
     /// administration is decided where it happens. A request of the question's own goes before the subject's.
     /// Says as well for how many questions about the subject the answer holds.
-    pub fn decide(
-        &self,
-        action: &Scope,
-        stated: Stated<'_>,
-        http: Option<&HttpFacts>,
-    ) -> (Decision, Holds) {
+    pub fn decide(&self, action: &Scope, stated: Stated<'_>, http: Option<&HttpFacts>) -> (Decision, Holds) {
         let failed = |why| (self.snapshot.decider().failed(why), Holds::Once);
         told(self.put(action, stated, http)).unwrap_or_else(failed)
     }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::stated::Stated;
 use crate::oauth::client::Client;
 use crate::oauth::grant::GrantType;
 use crate::oauth::pkce;
@@ -122,6 +123,8 @@ pub struct UseQuestion<'a> {
     pub ip: IpAddr,
     /// The request, where there is one.
     pub http: Option<&'a HttpFacts>,
+    /// What a caller of the decision API states.
+    pub stated: Stated<'a>,
 }
 
 /// What a policy may know about a token.

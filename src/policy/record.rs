@@ -3,8 +3,10 @@
 //! No field has room for a secret: what stands here are names of the vocabulary, times, addresses, and what the
 //! operator declared harmless. A path keeps its short segments only; a query has no place at all (attack row W4).
 
+mod http;
 mod packed;
 mod question;
+mod stated;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,22 +15,19 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::datetime;
 use super::question::{
-    Actor, AdminQuestion, AdminResource, Asked, Decision, GrantFacts, GrantQuestion, HttpFacts, UseQuestion,
+    Actor, AdminQuestion, AdminResource, Asked, Decision, GrantFacts, GrantQuestion, UseQuestion,
 };
 use crate::oauth::grant::GrantType;
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
 
+pub use http::HttpRecord;
 pub use packed::Packed;
 pub use question::Missing;
+pub use stated::StatedRecord;
 
 /// Longest segment of a path that is kept, in bytes: an id fits, a token does not.
 const MAX_SEGMENT: usize = 48;
-/// Longest path that is kept, in bytes.
-const MAX_PATH: usize = 1_024;
-/// Longest value of a header that is kept, in bytes.
-const MAX_HEADER: usize = 256;
-
 /// One decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -83,6 +82,9 @@ pub struct Record {
     /// The request of a use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpRecord>,
+    /// What a caller of the decision API stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated: Option<StatedRecord>,
 }
 
 /// The name of the event.
@@ -150,21 +152,6 @@ pub struct TokenRecord {
     pub age: Option<u64>,
 }
 
-/// The request of a use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HttpRecord {
-    /// In upper case.
-    pub method: String,
-    /// Without query; a segment too long to be an id is `~`.
-    pub path: String,
-    /// Parameters of the route's path that are short enough to be ids.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub params: Vec<(String, String)>,
-    /// Headers that the operator declared harmless.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub headers: Vec<(String, String)>,
-}
-
 /// Where a decision belongs.
 #[derive(Clone, Copy, Debug)]
 pub struct Trace<'a> {
@@ -176,14 +163,23 @@ pub struct Trace<'a> {
     pub took: Duration,
 }
 
+/// Whose values may be kept, by their names.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Harmless<'a> {
+    /// Request headers, in lower case.
+    pub headers: &'a [String],
+    /// Stated properties.
+    pub properties: &'a [String],
+}
+
 impl Record {
-    /// Writes a decision down. `headers` are the names whose values may be kept, in lower case.
+    /// Writes a decision down.
     pub fn of(
         asked: &Asked<'_>,
         decision: &Decision,
         revision: &str,
         trace: Trace<'_>,
-        headers: &[String],
+        kept: Harmless<'_>,
     ) -> Self {
         let head = Head::of(asked);
         let mut record = Self {
@@ -208,10 +204,11 @@ impl Record {
             facts: None,
             token: None,
             http: None,
+            stated: None,
         };
         match asked {
             Asked::Grant(question, _) | Asked::Recheck(question, _) => record.grant(question),
-            Asked::Use(question) => record.usage(question, headers),
+            Asked::Use(question) => record.usage(question, kept),
             Asked::Admin(question) => record.admin(question),
             Asked::SignIn(question) => record.user = Some(UserRecord::of(question.user)),
         }
@@ -257,7 +254,7 @@ impl Record {
         self.facts = Some(question.facts.clone());
     }
 
-    fn usage(&mut self, question: &UseQuestion<'_>, headers: &[String]) {
+    fn usage(&mut self, question: &UseQuestion<'_>, kept: Harmless<'_>) {
         self.client = Some(question.client.id.as_str().to_owned());
         self.client_off = !question.active;
         self.user = question.user.map(UserRecord::of);
@@ -266,7 +263,8 @@ impl Record {
             grant: Some(question.token.grant),
             age: Some(question.token.age_s),
         });
-        self.http = question.http.map(|http| HttpRecord::of(http, headers));
+        self.http = question.http.map(|http| HttpRecord::of(http, kept.headers));
+        self.stated = StatedRecord::of(question.stated, kept.properties);
     }
 
     fn admin(&mut self, question: &AdminQuestion<'_>) {
@@ -368,32 +366,6 @@ impl UserRecord {
     }
 }
 
-impl HttpRecord {
-    fn of(http: &HttpFacts, headers: &[String]) -> Self {
-        let kept = http.headers.iter().filter(|(name, value)| {
-            headers.contains(name) && value.len() <= MAX_HEADER && !value.chars().any(char::is_control)
-        });
-        let params = http.params.iter().filter(|(_, value)| value.len() <= MAX_SEGMENT);
-        Self {
-            method: http.method.clone(),
-            path: short_path(&http.path),
-            params: params.cloned().collect(),
-            headers: kept.cloned().collect(),
-        }
-    }
-}
-
-/// A path whose long segments are left out.
-fn short_path(path: &str) -> String {
-    let path = path.split(['?', '#', ';']).next().unwrap_or_default();
-    let short = |segment: &str| if segment.len() > MAX_SEGMENT { "~".to_owned() } else { segment.to_owned() };
-    let mut kept: String = path.split('/').map(short).collect::<Vec<_>>().join("/");
-    if kept.len() > MAX_PATH {
-        kept = "/~".to_owned();
-    }
-    kept
-}
-
 /// The policy that an error of Cedar's names. The rest of the text may quote what the request said.
 fn policy_of(error: &str) -> String {
     let named =
@@ -407,31 +379,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn w4_a_path_keeps_ids_and_loses_tokens() {
-        assert_eq!(short_path("/api/forms/3?token=s3cret"), "/api/forms/3");
-        let id = "0b7c1c4e-5a60-4c0e-9d5c-1d1f5d3a9b10";
-        assert_eq!(short_path(&format!("/a/{id}")), format!("/a/{id}"));
-        assert_eq!(short_path(&format!("/reset/{}/x", "s".repeat(49))), "/reset/~/x");
-        assert_eq!(short_path(&"/a".repeat(1_000)), "/~");
-    }
-
-    #[test]
     fn w4_an_error_names_its_policy_and_no_value() {
         let error = "error while evaluating policy `x.y`: failed to parse as a decimal value: `s3cret`";
         assert_eq!(policy_of(error), "x.y");
         assert_eq!(policy_of("expected s3cret"), "question");
-    }
-
-    #[test]
-    fn w4_headers_are_kept_by_name_only() {
-        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let http = HttpFacts {
-            method: "GET".to_owned(),
-            path: "/".to_owned(),
-            params: Vec::new(),
-            headers: vec![header("authorization", "Bearer s3cret"), header("x-tenant", "t1")],
-        };
-        assert_eq!(HttpRecord::of(&http, &["x-tenant".to_owned()]).headers, [header("x-tenant", "t1")]);
-        assert!(HttpRecord::of(&http, &[]).headers.is_empty());
     }
 }

@@ -121,14 +121,15 @@ fn steady_part(record: &Record) -> String {
     });
     let token = record.token.as_ref().map(|token| (&token.scopes, token.grant));
     format!(
-        "{:?} {} {} {} {:?} {} {:?} {facts:?} {token:?}",
+        "{:?} {} {} {} {:?} {} {:?} {facts:?} {token:?} {:?}",
         record.kind,
         record.principal,
         record.action,
         record.resource,
         record.client,
         record.client_off,
-        record.user
+        record.user,
+        record.stated
     )
 }
 

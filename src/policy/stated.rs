@@ -44,7 +44,45 @@ pub struct Stated<'a> {
     pub subject: Option<&'a Properties>,
 }
 
+/// The same, kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnedStated {
+    /// The resource.
+    pub resource: Option<Thing>,
+    /// About the action.
+    pub action: Properties,
+    /// About the subject.
+    pub subject: Properties,
+}
+
+impl OwnedStated {
+    /// Takes a copy.
+    pub fn of(stated: Stated<'_>) -> Self {
+        Self {
+            resource: stated.resource.cloned(),
+            action: stated.action.cloned().unwrap_or_default(),
+            subject: stated.subject.cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Lends it.
+    pub fn lend(&self) -> Stated<'_> {
+        let (action, subject) = (Some(&self.action), Some(&self.subject));
+        Stated { resource: self.resource.as_ref(), action, subject }
+    }
+}
+
 impl Properties {
+    /// Those of a record.
+    pub fn of_texts(texts: BTreeMap<String, BTreeSet<String>>) -> Self {
+        Self(texts)
+    }
+
+    /// Names with their texts.
+    pub fn each(&self) -> impl Iterator<Item = (&str, &BTreeSet<String>)> {
+        self.0.iter().map(|(name, texts)| (name.as_str(), texts))
+    }
+
     /// Reads a JSON object. Texts, numbers and booleans are texts; lists are sets; nested objects have names
     /// with dots, such as `library_record.isbn`; null is absent.
     ///

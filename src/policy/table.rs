@@ -132,6 +132,7 @@ impl Asker {
             now_ms: NOON_MS,
             ip: HERE,
             http: None,
+            stated: Default::default(),
         };
         drop(self.snapshot.decide_use(&question));
     }

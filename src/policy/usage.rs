@@ -4,8 +4,8 @@ use super::decide::Case;
 use super::facts::{self, TokenPairs};
 use super::names::uid;
 use super::permit::{Administer, Permit, SignIn, Tell};
-use super::reads::Holds;
 use super::question::{Actor, AdminQuestion, AdminResource, Asked, Decision, UseQuestion};
+use super::reads::Holds;
 use super::slice::{Key, Type};
 use super::snapshot::Snapshot;
 use crate::oauth::client::Client;
@@ -145,13 +145,17 @@ impl Snapshot {
             grant: Some(question.token.grant),
             age_s: Some(question.token.age_s),
         };
+        let mut pairs = facts::use_pairs(names, question.now_ms, question.ip, token, http)?;
+        if holds < Holds::Stated {
+            question.stated.add(names, &mut pairs, &mut entities)?;
+        }
         let own = question.user.is_none() && question.client.lists(question.action);
         let case = Case {
             key,
             principal,
             action: known.action.uid.clone(),
             resource: known.resource.clone(),
-            context: facts::use_context(names, question.now_ms, question.ip, token, http)?,
+            context: facts::record(pairs)?,
             entities: decider.entities(entities)?,
             forbid: None,
             permit: own.then(|| format!("client.{}.use", question.client.id)),

@@ -22,13 +22,70 @@ const DOCUMENT: &str =
 
 #[test]
 fn rust() {
-    let program = Path::new(env!("CARGO_BIN_EXE_grantwood")).with_file_name("examples").join("rust");
-    if !program.exists() {
-        // `cargo test` builds it; `cargo test --test suite` does not.
-        crate::harness::backend::say("LEFT OUT: the Rust example; cargo build --example rust makes it");
-        return;
-    }
+    let Some(program) = rust_program() else { return };
     story(|| Command::new(&program));
+}
+
+/// `grantwood::guard` with the list of revoked tokens: a revocation, a scope that the policies took away and a disabled
+/// client are followed by who verifies offline.
+#[test]
+fn rust_follows_the_list() {
+    let Some(program) = rust_program() else { return };
+    let options = Options::default()
+        .document(&format!("clients/{API}.yaml"), &format!("{DOCUMENT}scopes:\n  - admin:token.revoked\n"))
+        .env("GRANTWOOD_TOKENS__AUDIENCE", API)
+        .env("GRANTWOOD_TOKENS__REVOKED_MAX_AGE", "1");
+    let server = Server::start(options);
+    let mut command = Command::new(&program);
+    command.env("FOLLOW_REVOKED", "1");
+    let api = Api::start(command, &server, &secret(&server));
+    let service = server.delegate();
+    let [revoked, weaker] = [(); 2].map(|()| server.machine_token(&service, ""));
+    let off = server.jwt_client(&[scope::FIND]);
+    let disabled = server.machine_token(&off, scope::FIND);
+    let ask = |token: &str| api.get("/api/forms", token).status;
+    for token in [&revoked, &weaker, &disabled] {
+        assert_eq!(ask(token), 200);
+    }
+    let limit = Duration::from_secs(5);
+    server.revoke(&service, &revoked).ok();
+    eventually("a revoked token is refused", limit, || ask(&revoked) == 401);
+    server.update_client(&off, &json!({ "active": false })).ok();
+    eventually("a disabled client is refused", limit, || ask(&disabled) == 401);
+    assert_eq!(ask(&weaker), 200);
+    let path = server.policies().join("clients/suite_delegate.yaml");
+    let text = std::fs::read_to_string(&path).expect("the document");
+    crate::harness::policies::write(&path, text.replace("api::form.form.*", scope::CREATE));
+    eventually("a scope that was taken away is refused", limit, || ask(&weaker) == 403);
+    Http::post(api.url("/api/forms")).bearer(&weaker).send().ok();
+    crate::harness::policies::write(&path, text);
+    eventually("and given back", limit, || ask(&weaker) == 200);
+    // Without the issuer the list gets old, and nothing passes.
+    server.kill();
+    eventually("an old list is no list", Duration::from_secs(10), || ask(&weaker) == 503);
+}
+
+/// The Rust example. `cargo test` has built it; `cargo test --test suite` has not, so it is built here.
+fn rust_program() -> Option<PathBuf> {
+    let server = Path::new(env!("CARGO_BIN_EXE_grantwood"));
+    let program = server.with_file_name("examples").join("rust");
+    static BUILT: std::sync::Once = std::sync::Once::new();
+    BUILT.call_once(|| {
+        let age = |path: &Path| std::fs::metadata(path).and_then(|file| file.modified()).ok();
+        if age(&program) < age(server) {
+            let release = server.parent().is_some_and(|folder| folder.ends_with("release"));
+            let mut command = Command::new(env!("CARGO"));
+            command.args(["build", "--quiet", "--locked", "--offline", "--example", "rust"]);
+            command.args(release.then_some("--release")).current_dir(source::root());
+            let target = server.parent().and_then(Path::parent).expect("a target folder");
+            drop(command.env("CARGO_TARGET_DIR", target).status());
+        }
+    });
+    if !program.exists() {
+        crate::harness::backend::say("LEFT OUT: the Rust example; cargo build --example rust makes it");
+        return None;
+    }
+    Some(program)
 }
 
 #[test]

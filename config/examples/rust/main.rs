@@ -27,14 +27,19 @@ fn setting(name: &str) -> Option<String> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let issuer = setting("ISSUER").unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
     let audience = setting("AUDIENCE").unwrap_or_else(|| issuer.clone());
-    let keys = Guard::keys(&issuer, &audience)?;
+    let client = setting("CLIENT_ID").zip(setting("CLIENT_SECRET"));
+    let mut keys = Guard::keys(&issuer, &audience)?;
+    // By keys alone a revoked token lives until it expires; with the list it is so many seconds behind.
+    if let (Some((id, secret)), Some(seconds)) = (&client, setting("FOLLOW_REVOKED")) {
+        keys = keys.following_revocations(id, secret, Duration::from_secs(seconds.parse()?))?;
+    }
     let mut routes = Route::new().at(
         "/api/forms",
         get(list.with(keys.scope("api::form.form.find")))
             .post(create.with(keys.scope("api::form.form.create"))),
     );
     // The same, but asked at the server each time: a revoked token ends within a second.
-    if let (Some(id), Some(secret)) = (setting("CLIENT_ID"), setting("CLIENT_SECRET")) {
+    if let Some((id, secret)) = client {
         let asked = Guard::introspection(&issuer, &audience, &id, &secret, Duration::from_secs(1))?;
         routes = routes.at("/live/forms", get(list.with(asked.scope("api::form.form.find"))));
     }

@@ -164,6 +164,7 @@ fn other_question(
             now_ms: ask.now_ms,
             ip: ask.ip,
             http: None,
+            stated: Default::default(),
         });
         return Ok((text(format!("ContentType::\"{}\"", scope.content_type())), decision));
     };

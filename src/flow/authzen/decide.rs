@@ -118,7 +118,9 @@ fn one<'a>(
         return decision;
     }
     let assumed = std::slice::from_ref(&target.action);
-    let asked = subject.question(&target.action, assumed);
+    let action = Some(&question.action.properties);
+    let stated = Stated { resource: target.resource.as_ref(), action, subject: None };
+    let asked = subject.question(&target.action, assumed, stated, target.http.as_ref());
     usage::decided(app, ask, snapshot, remembered, (&asked, subject.jti()), || {
         let (granted, steady) = subject.granted(snapshot, &target.action);
         let bound = |holds: Holds| if steady { holds } else { Holds::Once };
@@ -128,8 +130,6 @@ fn one<'a>(
         match ready.get_or_init(|| snapshot.evaluation(&subject.words())) {
             Err(failed) => (failed.clone(), Holds::Once),
             Ok(evaluation) => {
-                let action = Some(&question.action.properties);
-                let stated = Stated { resource: target.resource.as_ref(), action, subject: None };
                 let (decision, holds) = evaluation.decide(&target.action, stated, target.http.as_ref());
                 (decision, bound(holds))
             }

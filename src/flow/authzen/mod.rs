@@ -22,7 +22,7 @@ pub mod search;
 mod subject;
 mod target;
 
-pub use asker::{Asker, Credential, asker};
+pub use asker::{Asker, asker};
 pub use decide::{Answer, Semantic, decide, reason};
 
 /// Most evaluations of one request.

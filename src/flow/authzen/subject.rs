@@ -17,8 +17,8 @@ use crate::oauth::reject::Fault;
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
 use crate::policy::{
-    Decision, EvaluationSubject, GrantFacts, GrantQuestion, Holds, HttpFacts, Properties, Snapshot, TokenFacts,
-    UseQuestion,
+    Decision, EvaluationSubject, GrantFacts, GrantQuestion, Holds, HttpFacts, Properties, Snapshot, Stated,
+    TokenFacts, UseQuestion,
 };
 
 /// Life of the token that a question without one assumes, in seconds.
@@ -95,11 +95,7 @@ pub async fn known(
     }))
 }
 
-async fn named(
-    app: &App,
-    snapshot: &Arc<Snapshot>,
-    who: &Who,
-) -> Result<Result<Named, &'static str>, Fault> {
+async fn named(app: &App, snapshot: &Arc<Snapshot>, who: &Who) -> Result<Result<Named, &'static str>, Fault> {
     let (kind, id) = match who {
         Who::User(user) => return Ok(Ok(Named::User(user.clone()))),
         Who::Client(client) => return Ok(Ok(Named::Client(Arc::clone(client)))),
@@ -157,12 +153,7 @@ impl Acting {
         }
     }
 
-    fn through(
-        app: &App,
-        snapshot: &Snapshot,
-        user: Option<UserState>,
-        client: Arc<ClientState>,
-    ) -> Self {
+    fn through(app: &App, snapshot: &Snapshot, user: Option<UserState>, client: Arc<ClientState>) -> Self {
         let kind = kind(app, snapshot, "through", user.as_ref(), &client);
         Self { user: user.map(|state| state.user), client, by: By::Client, kind }
     }
@@ -211,9 +202,16 @@ impl Known {
     }
 
     /// A question about the subject, for the decision log; `assumed` is what it carries where there is no token.
-    pub fn question<'a>(&'a self, action: &'a Scope, assumed: &'a [Scope]) -> UseQuestion<'a> {
+    pub fn question<'a>(
+        &'a self,
+        action: &'a Scope,
+        assumed: &'a [Scope],
+        stated: Stated<'a>,
+        http: Option<&'a HttpFacts>,
+    ) -> UseQuestion<'a> {
         let words = self.words();
-        let grant = if self.acting.user.is_some() { GrantType::AuthorizationCode } else { GrantType::JwtBearer };
+        let grant =
+            if self.acting.user.is_some() { GrantType::AuthorizationCode } else { GrantType::JwtBearer };
         UseQuestion {
             user: words.user,
             client: words.client,
@@ -222,7 +220,8 @@ impl Known {
             token: words.token.unwrap_or(TokenFacts { scopes: assumed, grant, age_s: 0 }),
             now_ms: words.now_ms,
             ip: words.ip,
-            http: words.http,
+            http: http.or(words.http),
+            stated: Stated { subject: words.properties, ..stated },
         }
     }
 

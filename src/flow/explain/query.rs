@@ -161,6 +161,7 @@ pub fn question(
                 now_ms: around.now_ms,
                 ip,
                 http: None,
+                stated: Default::default(),
             };
             Ok((Owned::Use(own), remark))
         }
@@ -318,6 +319,7 @@ pub(super) async fn of_route(
                 params: found.params.clone(),
                 headers: Vec::new(),
             }),
+            stated: Default::default(),
         });
         now.push(snapshot.explain(&usage.asked()));
     }

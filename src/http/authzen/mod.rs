@@ -16,12 +16,11 @@ mod read;
 use answer::{EvaluatedBody, EvaluatedManyBody, FoundBody};
 use body::{EvaluationBody, EvaluationsBody, LateJson, SearchQuery};
 
-use super::caller::{self, BearerHeader, EitherCaller};
+use super::caller::{self, EitherCaller};
 use super::problem::BearerError;
 use super::routes::{Served, Tags};
 use crate::flow::Ask;
-use crate::flow::authenticate::Basic;
-use crate::flow::authzen::{self, Asker, Credential, Semantic, asker, search};
+use crate::flow::authzen::{self, Asker, Semantic, asker, search};
 use crate::oauth::reject::{Reject, Stop};
 use crate::policy::{Snapshot, admin};
 use std::sync::Arc;
@@ -180,13 +179,7 @@ impl AuthZenApi {
     ) -> Result<Asked, Stop> {
         let ask = caller::ask(&self.app, request);
         let snapshot = self.app.policies.current();
-        let credential = match (caller.bearer, caller.basic) {
-            (BearerHeader::Token(token), _) => Credential::Bearer(token),
-            (_, Basic::Given(id, secret)) => Credential::Basic(id, secret),
-            (BearerHeader::Absent, Basic::Absent) => Credential::Absent,
-            _ => Credential::Unreadable,
-        };
-        let asker = asker(&self.app, &ask, &snapshot, credential, action).await?;
+        let asker = asker(&self.app, &ask, &snapshot, caller.credential(), action).await?;
         Ok(Asked { ask, snapshot, asker })
     }
 

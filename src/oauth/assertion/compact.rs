@@ -38,7 +38,15 @@ impl Compact {
     /// [`AssertionError`] for anything but three non-empty parts of canonical base64url, of which the
     /// first two are JSON objects without repeated members.
     pub fn parse(text: &str) -> Result<Self, AssertionError> {
-        if text.len() > MAX_TEXT {
+        Self::parse_up_to(text, MAX_TEXT)
+    }
+
+    /// The same for texts of another length.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_up_to(text: &str, longest: usize) -> Result<Self, AssertionError> {
+        if text.len() > longest {
             return Err(AssertionError::TooLong);
         }
         let mut parts = text.split('.');

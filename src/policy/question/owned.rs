@@ -10,6 +10,7 @@ use crate::oauth::client::Client;
 use crate::oauth::grant::GrantType;
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
+use crate::policy::stated::OwnedStated;
 
 /// Any question; [`Owned::asked`] lends it.
 #[derive(Clone, Debug)]
@@ -66,6 +67,8 @@ pub struct OwnedUse {
     pub ip: IpAddr,
     /// The request.
     pub http: Option<HttpFacts>,
+    /// What is stated.
+    pub stated: OwnedStated,
 }
 
 /// See [`AdminQuestion`].
@@ -131,6 +134,7 @@ impl Owned {
                 now_ms: question.now_ms,
                 ip: question.ip,
                 http: question.http.cloned(),
+                stated: OwnedStated::of(question.stated),
             }),
             Asked::Admin(question) => Self::Admin(OwnedAdmin {
                 actor: match question.actor {
@@ -178,6 +182,7 @@ impl Owned {
                 now_ms: own.now_ms,
                 ip: own.ip,
                 http: own.http.as_ref(),
+                stated: own.stated.lend(),
             }),
             Self::Admin(own) => Asked::Admin(AdminQuestion {
                 actor: match &own.actor {

@@ -62,6 +62,7 @@ impl Record {
                         params: http.params.clone(),
                         headers: http.headers.clone(),
                     }),
+                    stated: self.stated.as_ref().map(super::StatedRecord::stated).unwrap_or_default(),
                 })
             }
             Kind::Admin => Owned::Admin(self.administration(find)?),

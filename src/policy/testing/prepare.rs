@@ -114,6 +114,7 @@ impl Question {
                 }
             }
             Self::Use { client, active, user, action, token, facts } => {
+                let resource = facts.thing(action);
                 let question = UseQuestion {
                     user: user.as_ref(),
                     client,
@@ -123,9 +124,9 @@ impl Question {
                     now_ms: facts.now_ms,
                     ip: facts.ip,
                     http: facts.http.as_ref(),
+                    stated: facts.stated(resource.as_ref()),
                 };
-                let resource = facts.thing(action);
-                snapshot.decide_use_of(&question, facts.stated(resource.as_ref()))
+                snapshot.decide_use(&question)
             }
             Self::Administer { actor, action, about, token, facts } => {
                 let actor = match actor {

@@ -111,6 +111,7 @@ fn using_a_token(snapshot: &Snapshot, q: &GrantQuestion<'_>, find: &[Scope], ann
         now_ms: facts.now_ms,
         ip: facts.ip,
         http: None,
+        stated: Default::default(),
     };
     micros("use of a token, user", 20_000, |_| assert!(black_box(snapshot.decide_use(&usage)).allowed));
     micros("sign-in", 20_000, |_| assert!(black_box(snapshot.sign_in(ann, facts.ip, facts.now_ms)).is_ok()));

@@ -201,6 +201,7 @@ fn requests_can_be_read_by_rules() {
             now_ms: 0,
             ip: "::1".parse().unwrap(),
             http: Some(&http),
+            stated: Default::default(),
         };
         snapshot.decide_use(&question)
     };

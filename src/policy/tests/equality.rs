@@ -236,6 +236,7 @@ fn slices_and_lists_decide_as_the_whole_set_does() {
                 now_ms: facts.now_ms,
                 ip: facts.ip,
                 http: None,
+                stated: Default::default(),
             };
             let mut expected = reference.grant(&q, Some(scope), scope);
             if expected.allowed && user.is_some() {

@@ -79,6 +79,7 @@ fn questions(dice: &mut Dice, world: &World, snapshot: &Snapshot) -> (usize, usi
         now_ms: facts.now_ms,
         ip: facts.ip,
         http: None,
+        stated: Default::default(),
     };
     let someone = dice.one(&world.users);
     let administration = AdminQuestion {

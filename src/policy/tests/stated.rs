@@ -48,6 +48,47 @@ fn a_shared_subject_decides_as_separate_ones() {
     assert!(!shared.decide(&scope("api::record.record.burn"), Stated::default(), None).0.allowed);
 }
 
+/// A log that keeps what was stated answers as the decision did; one that keeps names only cannot.
+#[test]
+fn what_was_stated_is_part_of_the_recorded_question() {
+    use crate::policy::record::{Harmless, Record, Trace};
+    use crate::policy::{Asked, TokenFacts, UseQuestion};
+    let engine = engine_of(&fixture());
+    let snapshot = engine.current();
+    let (alice, client) = (user("alice", &["writer"]), super::client(&snapshot, "service"));
+    let archived = serde_json::json!({ "status": "archived" });
+    let properties = Properties::of_json(archived.as_object().unwrap()).unwrap();
+    let thing = Thing { kind: "record".to_owned(), id: "r".to_owned(), properties };
+    let write = scope("api::record.record.write");
+    let grant = crate::oauth::grant::GrantType::AuthorizationCode;
+    let question = |stated| UseQuestion {
+        user: Some(&alice),
+        client,
+        active: true,
+        action: &write,
+        token: TokenFacts { scopes: std::slice::from_ref(&write), grant, age_s: 0 },
+        now_ms: 1_767_614_400_000,
+        ip: "127.0.0.1".parse().unwrap(),
+        http: None,
+        stated,
+    };
+    let stated = Stated { resource: Some(&thing), ..Stated::default() };
+    assert!(snapshot.decide_use(&question(Stated::default())).allowed);
+    let decision = snapshot.decide_use(&question(stated));
+    assert!(!decision.allowed, "{decision:?}");
+    let names = ["status".to_owned()];
+    for (properties, allowed) in [(&names[..], false), (&[][..], true)] {
+        let trace = Trace { request_id: "q", jti: None, took: std::time::Duration::ZERO };
+        let harmless = Harmless { headers: &[], properties };
+        let record = Record::of(&Asked::Use(question(stated)), &decision, "r", trace, harmless);
+        let text = serde_json::to_string(&record).unwrap();
+        assert!(text.contains("status") && text.contains("archived") == !allowed, "{text}");
+        let read: Record = serde_json::from_str(&text).unwrap();
+        let again = read.question(&|_| Some(client.clone())).unwrap();
+        assert_eq!(snapshot.decide(&again.asked()).allowed, allowed);
+    }
+}
+
 #[test]
 fn mistakes_in_what_the_decision_api_knows_are_told() {
     let catalog = |extra: &str| {

@@ -65,8 +65,11 @@ on_both! {
 /// V2: nobody trusts everybody.
 #[test]
 fn v02_no_proxy_is_everybody() {
-    for setting in ["server:\n  trusted_proxies: [0.0.0.0/0]\n", "server:\n  trusted_proxies: [\"::/0\"]\n",
-        "forward_auth:\n  hosts: [api.test]\n  trusted_proxies: [0.0.0.0/0]\n"] {
+    for setting in [
+        "server:\n  trusted_proxies: [0.0.0.0/0]\n",
+        "server:\n  trusted_proxies: [\"::/0\"]\n",
+        "forward_auth:\n  hosts: [api.test]\n  trusted_proxies: [0.0.0.0/0]\n",
+    ] {
         let options = Options { config: Some(setting.to_owned()), ..Options::default() };
         let log = Server::try_start(options).err().unwrap_or_else(|| panic!("started with {setting}"));
         assert!(log.contains("would trust every address"), "{log}");
@@ -77,7 +80,8 @@ fn v02_no_proxy_is_everybody() {
 /// that no limit is skipped.
 #[test]
 fn v03_the_right_most_hop() {
-    let config = "server:\n  trusted_proxies: [127.0.0.0/8, 10.0.0.0/8]\nlimits:\n  client_failures: 3\n".to_owned();
+    let config =
+        "server:\n  trusted_proxies: [127.0.0.0/8, 10.0.0.0/8]\nlimits:\n  client_failures: 3\n".to_owned();
     let server = Server::start(Options { config: Some(config), ..Options::default() });
     let client = server.confidential_client(&[]);
     let fails = |hops: &str| {

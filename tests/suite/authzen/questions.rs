@@ -171,6 +171,31 @@ on_pdp! {
     }
 }
 
+/// W4: what is stated stands in the decision log, values as far as the operator declared them harmless.
+#[test]
+fn w04_what_is_stated_is_logged() {
+    let config = Some("decisions:\n  properties: [status]\n".to_owned());
+    let options =
+        Options { config, ..Options::default() }.env("GRANTWOOD_DECISIONS__FILE", "decisions.jsonl");
+    let pdp = Pdp::start(options.on(Backend::Sqlite));
+    let mut body = may(alice(), "read", record());
+    body["resource"]["properties"] = json!({ "status": "active", "pin": "s3cret" });
+    body["subject"]["properties"] = json!({ "email": "ann@c1.test" });
+    assert!(pdp.decides(&body));
+    let log = || std::fs::read_to_string(pdp.server.folder().join("decisions.jsonl")).unwrap_or_default();
+    let line = || log().lines().find(|line| line.contains("\"stated\"")).map(ToOwned::to_owned);
+    eventually("the decision is logged", Duration::from_secs(5), || line().is_some());
+    let line: Value = serde_json::from_str(&line().expect("a line")).expect("JSON");
+    assert_eq!(line["kind"], "use");
+    assert_eq!(
+        line["stated"],
+        json!({ "type": "record", "id": "record-1", "resource": { "pin": [], "status": ["active"] },
+            "subject": { "email": [] } }),
+        "with what the catalog knows of the resource"
+    );
+    assert!(!log().contains("s3cret") && !log().contains("ann@c1.test"));
+}
+
 /// R: a blocked user and a change of policy are in force within a second.
 #[test]
 fn what_is_permitted_now() {

@@ -11,9 +11,9 @@ use crate::harness::{Options, Server, backend, eventually, scope, watchdog};
 use crate::source;
 
 /// A program in front of the application.
-struct Front {
+pub(super) struct Front {
     child: Child,
-    port: u16,
+    pub(super) port: u16,
     // Removed with the front.
     folder: tempfile::TempDir,
 }
@@ -27,15 +27,15 @@ impl Drop for Front {
 }
 
 /// A server that protects one port of this machine, the tap before it, and the application behind the proxy.
-struct Stage {
-    server: Server,
-    tap: Tap,
-    upstream: Upstream,
+pub(super) struct Stage {
+    pub(super) server: Server,
+    pub(super) tap: Tap,
+    pub(super) upstream: Upstream,
     port: u16,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let port = free_port();
         let config = format!(
             "forward_auth:\n  hosts: [\"http://127.0.0.1:{port}\"]\n  trusted_proxies: [127.0.0.0/8]\n  \
@@ -54,7 +54,7 @@ impl Stage {
             .replace("127.0.0.1:8088", &format!("127.0.0.1:{}", self.port))
     }
 
-    fn nginx(&self) -> Option<Front> {
+    pub(super) fn nginx(&self) -> Option<Front> {
         is_here("nginx", "-v")?;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().display();
@@ -79,7 +79,7 @@ impl Stage {
         Some(self.started(command, folder))
     }
 
-    fn caddy(&self) -> Option<Front> {
+    pub(super) fn caddy(&self) -> Option<Front> {
         is_here("caddy", "version")?;
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("Caddyfile");
@@ -104,7 +104,7 @@ impl Stage {
         front
     }
 
-    fn token(&self) -> String {
+    pub(super) fn token(&self) -> String {
         self.server.machine_token(&self.server.jwt_client(&[]), "")
     }
 }
@@ -201,7 +201,7 @@ fn path_confusion(stage: &Stage, front: &Front, judged_by: &str) {
     assert!(passed >= 6, "only {passed} targets passed");
 }
 
-fn without_origin(value: &str) -> String {
+pub(super) fn without_origin(value: &str) -> String {
     match value.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or_else(String::new, |at| rest[at..].to_owned()),
         None => value.to_owned(),
@@ -289,7 +289,11 @@ fn nginx_refusals(stage: &Stage, front: &Front) {
         let body: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"));
         assert_eq!(body["error"], error, "{answer}");
         assert!(body["error_description"].is_string() && body["error_uri"].is_string(), "{answer}");
-        assert_eq!(line::header(head, "www-authenticate").len(), usize::from(error != "access_denied"), "{answer}");
+        assert_eq!(
+            line::header(head, "www-authenticate").len(),
+            usize::from(error != "access_denied"),
+            "{answer}"
+        );
         assert!(super::IDENTITY.iter().all(|name| line::header(head, name).is_empty()), "{answer}");
         assert!(line::header(head, "x-refusal").is_empty(), "{answer}");
     }
@@ -297,9 +301,14 @@ fn nginx_refusals(stage: &Stage, front: &Front) {
     let rule = "@id(\"breaks\") forbid (principal, action == Action::\"api::form.form.find\", resource)\n\
                 when { 9223372036854775807 + 1 > 0 };\n";
     crate::harness::policies::write(&stage.server.policies().join("rules/breaks.cedar"), rule);
-    eventually("the rule is in force", crate::harness::BOUND, || front.send("GET", "/api/forms", &bearer).0 == 503);
+    eventually("the rule is in force", crate::harness::BOUND, || {
+        front.send("GET", "/api/forms", &bearer).0 == 503
+    });
     let (_, answer) = front.send("GET", "/api/forms", &bearer);
-    assert!(answer.contains("server_error") && answer.to_ascii_lowercase().contains("retry-after"), "{answer}");
+    assert!(
+        answer.contains("server_error") && answer.to_ascii_lowercase().contains("retry-after"),
+        "{answer}"
+    );
     assert!(stage.upstream.requests().is_empty(), "{:?}", stage.upstream.requests());
     std::fs::remove_file(stage.server.policies().join("rules/breaks.cedar")).expect("removed");
     eventually("it is gone", crate::harness::BOUND, || front.send("GET", "/api/forms", &bearer).0 == 200);
@@ -373,8 +382,14 @@ fn the_other_files_fit() {
     let listed: Vec<&str> = upstream.iter().filter_map(|pattern| pattern["exact"].as_str()).collect();
     assert_eq!(listed, names);
     let allowed = filter["allowed_headers"]["patterns"].to_string();
-    assert!(["x-forwarded-for", "x-forwarded-proto", "accept"].iter().all(|name| allowed.contains(name)), "{allowed}");
-    assert!(["-uri", "-host", "-method", "x-original"].iter().all(|name| !allowed.contains(name)), "{allowed}");
+    assert!(
+        ["x-forwarded-for", "x-forwarded-proto", "accept"].iter().all(|name| allowed.contains(name)),
+        "{allowed}"
+    );
+    assert!(
+        ["-uri", "-host", "-method", "x-original"].iter().all(|name| !allowed.contains(name)),
+        "{allowed}"
+    );
     let removed = manager["early_header_mutation_extensions"].to_string();
     assert!(names.iter().all(|name| removed.contains(name.as_str())), "{removed}");
 }

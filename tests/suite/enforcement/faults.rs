@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::{Proxy, is_refused, passes, protecting};
 use crate::harness::client::Reply;
-use crate::harness::fixtures::NewClient;
 use crate::harness::{BOUND, Backend, Client, Http, Options, Server, eventually, policies, scope};
 
 /// A server with a machine's token, and everybody who asks about it.
@@ -46,7 +45,10 @@ impl Site {
 
     fn ask(&self, path: &str, body: &Value) -> Reply {
         let secret = self.asker.secret.as_deref().expect("a secret");
-        Http::post(self.server.url(&format!("/access/v1/{path}"))).basic(&self.asker.id, secret).json(body).send()
+        Http::post(self.server.url(&format!("/access/v1/{path}")))
+            .basic(&self.asker.id, secret)
+            .json(body)
+            .send()
     }
 
     fn introspection(&self) -> Reply {
@@ -108,14 +110,18 @@ fn bb02_a_policy_that_fails() {
     let site = Site::new(protecting());
     site.is_open();
     let overflow = "when { 9223372036854775807 + 1 > 0 };\n";
-    let rule = format!("@id(\"breaks\") forbid (principal, action == Action::\"{}\", resource)\n{overflow}", scope::FIND);
+    let rule = format!(
+        "@id(\"breaks\") forbid (principal, action == Action::\"{}\", resource)\n{overflow}",
+        scope::FIND
+    );
     policies::write(&site.server.policies().join("rules/breaks.cedar"), rule);
     eventually("the rule is in force", BOUND, || site.proxies("/api/forms").iter().all(|r| r.status == 503));
     for reply in site.proxies("/api/forms") {
         is_refused(&reply, &[503]);
     }
     for reply in site.decisions("find") {
-        assert!(!reply.ok().text().contains("true") && !reply.text().contains(&site.client.id), "{reply:?}");
+        let text = reply.ok().text();
+        assert!(!text.contains("true") && !text.contains(&site.client.id), "{text}");
     }
     // What the rule does not speak of goes on.
     for reply in site.proxies("/api/forms/7") {

@@ -109,7 +109,11 @@ fn a_scope_removed_in_git() {
         eventually("the scope is gone on both", BOUND, || both.seen(&delegate, &token) == WEAKER);
         assert_eq!(first.introspect(&delegate, &token).scopes(), [scope::FIND_ONE]);
         for server in both.servers {
-            assert_eq!(super::decides(server, &both.asker, &token, "findOne"), Some(true), "what is left is left");
+            assert_eq!(
+                super::decides(server, &both.asker, &token, "findOne"),
+                Some(true),
+                "what is left is left"
+            );
         }
         let ceiling = first.policies().join("global.yaml");
         let text = std::fs::read_to_string(&ceiling).expect("the document");
@@ -145,6 +149,49 @@ fn a_role_that_loses_an_action() {
         first.block_user(&editor);
         eventually("a blocked user may do nothing on both", BOUND, || decisions() == [false, false]);
     });
+}
+
+/// Forward-auth and AuthZEN share what they remember; what a policy reads of a question is never remembered.
+#[test]
+fn one_memory_for_both() {
+    let server = Server::start(protecting());
+    let token = server.machine_token(&server.jwt_client(&[scope::FIND]), "");
+    let asker = super::asker(&server);
+    let decided = || -> f64 {
+        let text = server.get("/metrics").text();
+        let of_action = format!("grantwood_policy_decisions_total{{action=\"{}\"", scope::FIND);
+        let lines = text.lines().filter(|line| line.starts_with(&of_action));
+        lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    };
+    let ask = |id: &str| {
+        let mut body = super::about(&token, "find");
+        body["resource"]["id"] = json!(id);
+        let secret = asker.secret.as_deref().expect("a secret");
+        let reply = crate::harness::Http::post(server.url("/access/v1/evaluation"))
+            .basic(&asker.id, secret)
+            .json(&body);
+        reply.send().ok().json()["decision"] == true
+    };
+    let proxy = || Proxy::Nginx.asks(&server, "GET", "/api/forms").bearer(&token).send().status;
+    assert_eq!(proxy(), 200);
+    // A poll that is late on a busy machine makes an answer anew.
+    eventually("nothing is decided anew", 5 * BOUND, || {
+        let before = decided();
+        (0..5).all(|number| ask(&number.to_string()) && proxy() == 200) && decided() == before
+    });
+    let rule = format!(
+        "@id(\"not-8\") forbid (principal, action == Action::\"{}\", resource)\n\
+         when {{ context has resource && context.resource.id == \"8\" }};\n",
+        scope::FIND
+    );
+    policies::write(&server.policies().join("rules/not-8.cedar"), rule);
+    eventually("the rule is in force", BOUND, || !ask("8"));
+    for _ in 0..3 {
+        assert!(ask("7") && !ask("8") && proxy() == 200, "an answer about one is none about another");
+    }
+    let before = decided();
+    assert!(ask("7") && ask("7"));
+    assert!(decided() >= before + 2.0, "what is stated is decided each time");
 }
 
 /// I9, RFC 9701: a signed answer names its reader, and is no access token.

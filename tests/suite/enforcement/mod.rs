@@ -5,6 +5,7 @@ mod faults;
 mod line;
 pub mod live;
 mod noise;
+mod odd;
 mod replay;
 pub mod revoked;
 

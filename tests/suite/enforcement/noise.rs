@@ -162,7 +162,10 @@ fn z01_z03_random_targets() {
         let mut request = b"GET /forward-auth/envoy".to_vec();
         request.extend(&target);
         request.extend(
-            format!(" HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n").bytes(),
+            format!(
+                " HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
+            )
+            .bytes(),
         );
         let answer = raw::exchange(&server, &request);
         let status = raw::status(&answer);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::harness::client::Reply;
-use crate::harness::{Client, Http, Options, Server, jwt, scope};
+use crate::harness::{Client, Http, Options, Server, eventually, jwt, scope};
 
 const READ: &str = "admin:token.revoked";
 
@@ -112,7 +112,7 @@ fn marks() {
         "type: public\nactive: false\nscopes: []\nredirect_uris: [\"https://a.test/cb\"]\n",
     )
     .expect("written");
-    crate::harness::eventually("the list names them", std::time::Duration::from_secs(3), || {
+    eventually("the list names them", std::time::Duration::from_secs(3), || {
         let claims = jwt::claims(&ask(&server, &read, None).ok().text());
         let has =
             |list: &str, word: &str| claims[list].as_array().is_some_and(|all| all.contains(&json!(word)));
@@ -136,4 +136,54 @@ fn not_with_a_shared_secret() {
     assert!(server.metadata()["revoked_tokens_endpoint"].is_null());
     let (_, read) = reader(&server);
     assert_eq!(ask(&server, &read, None).status, 503);
+}
+
+/// What the policies of now took from tokens that are out: named with what is left, as long as it is so.
+#[test]
+fn lost_scopes() {
+    let server = Server::start(Options::default().env("GRANTWOOD_TOKENS__REVOKED_MAX_AGE", "1"));
+    let (_, read) = reader(&server);
+    let delegate = server.delegate();
+    let (token, other) =
+        (server.machine_token(&delegate, ""), server.machine_token(&server.jwt_client(&[]), ""));
+    let left = || {
+        let claims = jwt::claims(&ask(&server, &read, None).ok().text());
+        assert_eq!(claims["lost_complete"], true);
+        let list = claims["lost"].as_array().expect("a list").clone();
+        assert!(list.iter().all(|row| row["jti"] != jti(&other).as_str()), "{claims}");
+        let row = list.iter().find(|row| row["jti"] == jti(&token).as_str()).cloned();
+        row.map(|row| row["scope"].as_str().expect("a text").to_owned())
+    };
+    let limit = std::time::Duration::from_secs(4);
+    assert_eq!(left(), None);
+    let path = server.policies().join("clients/suite_delegate.yaml");
+    let text = std::fs::read_to_string(&path).expect("the document");
+    crate::harness::policies::write(&path, text.replace("api::form.form.*", scope::FIND_ONE));
+    eventually("one scope is left", limit, || left().as_deref() == Some(scope::FIND_ONE));
+    assert_eq!(server.introspect(&delegate, &token).scopes(), [scope::FIND_ONE], "as introspection says");
+    crate::harness::policies::write(
+        &path,
+        text.replace("  - api::form.form.*", "  []").replace("scopes:\n  []", "scopes: []"),
+    );
+    eventually("nothing is left", limit, || left().as_deref() == Some(""));
+    assert!(!server.is_active(&delegate, &token));
+    crate::harness::policies::write(&path, text);
+    eventually("it is given back", limit, || left().is_none());
+}
+
+/// A resource server may show its client's secret instead of a token; the policy decides all the same.
+#[test]
+fn by_secret() {
+    let server = Server::start(Options::default());
+    let get = |client: &Client, secret: &str| {
+        Http::get(server.mounted("revoked-tokens")).basic(&client.id, secret).send()
+    };
+    let allowed = server.confidential_client(&[READ, scope::FIND]);
+    let secret = allowed.secret.as_deref().expect("a secret");
+    is_signed_by(&server, &get(&allowed, secret).ok().text());
+    let wrong = get(&allowed, "wrong");
+    assert_eq!(wrong.status, 401, "{wrong:?}");
+    assert!(wrong.header("www-authenticate").is_some_and(|text| text.starts_with("Basic ")), "{wrong:?}");
+    let weak = server.confidential_client(&[scope::FIND]);
+    assert_eq!(get(&weak, weak.secret.as_deref().expect("a secret")).status, 403);
 }

@@ -3,8 +3,9 @@
 //!
 //! What it covers: tokens that were revoked one by one (by their client, by an administrator, with a consent, with
 //! a client or a user that was deleted, by a second use of a code), clients that are disabled or whose document is
-//! gone, and users who are blocked. What it does not: a scope that the policies took away; for that there are
-//! short lifetimes, introspection and forward-auth.
+//! gone, users who are blocked, and tokens from which the policies of now took scopes (`lost.rs`).
+
+mod lost;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Ask;
-use super::caller::{self, Caller};
+use super::caller::{self, Credential};
 use crate::app::App;
 use crate::oauth::client::ClientId;
 use crate::oauth::reject::{Reject, Stop};
@@ -42,10 +43,17 @@ pub struct RevokedList {
 ///
 /// # Errors
 /// Missing permission, a cursor that is none, or a fault.
-pub async fn list(app: &App, ask: &Ask, caller: &Caller, since: Option<&str>) -> Result<RevokedList, Stop> {
+pub async fn list(
+    app: &App,
+    ask: &Ask,
+    credential: Credential,
+    since: Option<&str>,
+) -> Result<RevokedList, Stop> {
     let snapshot = app.policies.current();
     // 1. Who may read it is the policy's answer.
-    let permit = caller::permitted(app, ask, &snapshot, caller, admin::TOKEN_REVOKED, AdminResource::Server)?;
+    let caller = caller::shown(app, ask, &snapshot, credential).await?.caller;
+    let permit =
+        caller::permitted(app, ask, &snapshot, &caller, admin::TOKEN_REVOKED, AdminResource::Server)?;
     let after = match since {
         None => RevokedAfter::default(),
         Some(text) => cursor(text).ok_or(Reject::Invalid("since", "is the cursor of a list".into()))?,
@@ -69,7 +77,8 @@ pub async fn list(app: &App, ask: &Ask, caller: &Caller, since: Option<&str>) ->
     Ok(RevokedList { jwt, etag, max_age: left })
 }
 
-async fn body(app: &App, ask: &Ask, snapshot: &Snapshot, after: RevokedAfter) -> Result<Value, Stop> {
+async fn body(app: &App, ask: &Ask, snapshot: &Arc<Snapshot>, after: RevokedAfter) -> Result<Value, Stop> {
+    let lost = lost::lost(app, ask, snapshot).await?;
     let mut rows = app.store.revoked_after(after, ask.now_ms, PAGE + 1).await?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
@@ -77,10 +86,15 @@ async fn body(app: &App, ask: &Ask, snapshot: &Snapshot, after: RevokedAfter) ->
         Some(last) => format!("{}.{}", last.revoked_at.unwrap_or_default(), last.jti),
         None => format!("{}.", ask.now_ms.saturating_sub(LOOK_BACK_MS)),
     };
-    let revoked: Vec<Value> = rows
+    // Rounded up: a token is named until it has expired for every reader.
+    let exp = |expires_at: i64| expires_at.div_euclid(1_000) + 1;
+    let revoked: Vec<Value> =
+        rows.iter().map(|row| json!({ "jti": row.jti, "exp": exp(row.expires_at) })).collect();
+    let losers: Vec<Value> = lost
+        .tokens
         .iter()
-        // Rounded up: a token is named until it has expired for every reader.
-        .map(|row| json!({ "jti": row.jti, "exp": row.expires_at.div_euclid(1_000) + 1 }))
+        .filter(|token| token.expires_at > ask.now_ms)
+        .map(|token| json!({ "jti": token.jti, "exp": exp(token.expires_at), "scope": token.scope }))
         .collect();
     let made_s = ask.now_ms.div_euclid(1_000);
     let max_age = i64::try_from(app.config.tokens.revoked_max_age.0).unwrap_or(i64::MAX);
@@ -93,6 +107,8 @@ async fn body(app: &App, ask: &Ask, snapshot: &Snapshot, after: RevokedAfter) ->
         "revoked": revoked,
         "clients": dead_clients(snapshot, app.store.client_marks().await?),
         "users": app.store.blocked_users().await?,
+        "lost": losers,
+        "lost_complete": lost.complete,
         "policy_revision": snapshot.revision().as_ref(),
     }))
 }
