@@ -51,8 +51,9 @@
 //!    catalog's routes (`policy/routes.rs`).
 //! 3. `flow/live.rs` looks the token up: from memory (`app/live.rs`) while no counter of the database has moved,
 //!    otherwise its row, and what it still carries by the policy of now.
-//! 4. `policy/usage.rs` answers whether this use is permitted. `policy/reads.rs` says whether the answer may be
-//!    remembered: only where no policy that matters reads time, address or request.
+//! 4. `flow/usage.rs` answers from memory, or asks `policy/usage.rs` whether this use is permitted. `policy/reads.rs` says
+//!    whether the answer may be remembered: only where no policy that matters reads time, address or request.
+//!    AuthZEN (`flow/authzen/decide.rs`) answers by the same memory where no policy reads what a caller states.
 //!
 //! # Walkthrough: a policy edit
 //!

@@ -45,7 +45,8 @@ pub fn decided(
     let decision = remembered.decision(question.action).unwrap_or_else(|| {
         let (decision, holds) = put();
         let decision = Arc::new(decision);
-        if let Some(kind) = remembered.kind {
+        // The answer to a question in which something is stated says nothing about those in which nothing is.
+        if let Some(kind) = remembered.kind.filter(|_| holds >= remembered.needed) {
             kind.uses.remember(question.action, holds, &decision);
         }
         decision

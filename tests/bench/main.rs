@@ -25,7 +25,7 @@ use report::Report;
 /// Every measurement by the name that the command line takes.
 type Measurement = fn(&setup::Bench, &mut Report);
 
-const ALL: [(&str, Measurement); 19] = [
+const ALL: [(&str, Measurement); 20] = [
     ("floor", measure::floor),
     ("limits", measure::limits),
     ("tokens", measure::tokens),
@@ -44,6 +44,7 @@ const ALL: [(&str, Measurement); 19] = [
     ("decisions", decisions::cost),
     ("policy-tools", policy_tools::commands),
     ("authzen", authzen::evaluations),
+    ("authzen-clients", authzen::by_clients),
     ("pages", pages::pages),
 ];
 

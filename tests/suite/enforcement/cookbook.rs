@@ -304,6 +304,7 @@ fn nginx_refusals(stage: &Stage, front: &Front) {
     eventually("the rule is in force", crate::harness::BOUND, || {
         front.send("GET", "/api/forms", &bearer).0 == 503
     });
+    stage.upstream.clear();
     let (_, answer) = front.send("GET", "/api/forms", &bearer);
     assert!(
         answer.contains("server_error") && answer.to_ascii_lowercase().contains("retry-after"),
@@ -350,9 +351,15 @@ fn the_example_runs() {
         .expect("bash runs it");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    for part in
-        ["-> 401", "-> 200", "\"caller\": \"reporting\"", "-> 403", "insufficient_scope", scope::DELETE]
-    {
+    for part in [
+        "-> 401",
+        "-> 200",
+        "\"caller\": \"reporting\"",
+        "-> 403",
+        "insufficient_scope",
+        "DENY",
+        scope::DELETE,
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
 }

@@ -20,7 +20,8 @@ struct Site {
 impl Site {
     fn new(options: Options) -> Self {
         let server = Server::start(options);
-        let client = server.jwt_client(&[scope::FIND, scope::FIND_ONE]);
+        // It authenticates by a secret: an assertion would have to be written down.
+        let client = server.confidential_client(&[scope::FIND, scope::FIND_ONE]);
         let token = server.machine_token(&client, "");
         let asker = super::asker(&server);
         Self { server, client, token, asker }

@@ -73,7 +73,9 @@ fn through(stage: &Stage, front: &Front, (target, method): (&str, &str)) {
         let heads = stage.upstream.requests();
         let Some(head) = heads.first() else {
             let status = raw::status(&answer);
-            assert!(status == 0 || status >= 400, "{shown}: {answer}");
+            // Caddy answers an empty 200 of its own where no site has the host.
+            let own = answer.to_ascii_lowercase().contains("content-length: 0");
+            assert!(status == 0 || status >= 400 || own, "{shown}: {answer}");
             refused += 1;
             continue;
         };

@@ -5,10 +5,10 @@
 //! all headers of the request (or those of `authRequestHeaders`), over which X-Forwarded-Method, -Proto, -Host, -Uri
 //! and -For are set anew; the entry point has set X-Forwarded-Port, X-Forwarded-Server and X-Real-Ip before.
 //!
-//! Envoy, "External Authorization" (docs/root/configuration/http/http_filters/ext_authz_filter.rst), and
-//! `RawHttpClientImpl::check` in `source/extensions/filters/common/ext_authz/ext_authz_http_impl.cc`: method, host and
-//! Authorization of the request, its path behind `path_prefix`, `content-length: 0`, the `allowed_headers`; its client
-//! adds x-envoy-internal and x-envoy-expected-rq-timeout-ms, and its own address to x-forwarded-for.
+//! Envoy, "External Authorization" (its documentation, HTTP filters), and `RawHttpClientImpl::check` in
+//! `source/extensions/filters/common/ext_authz/ext_authz_http_impl.cc`: method, host and Authorization of the request,
+//! its path behind `path_prefix`, `content-length: 0`, the `allowed_headers`; its client adds x-envoy-internal and
+//! x-envoy-expected-rq-timeout-ms, and its own address to x-forwarded-for.
 
 use super::{HOST, IDENTITY, protecting};
 use crate::harness::{Server, raw, scope};
