@@ -83,7 +83,7 @@ impl<E: Endpoint> ForwardAuth<E> {
             let stranger = Reject::NotHere("the peer is not a trusted proxy");
             return self.told(proxy, &ask, &Problem::bearer(stranger, None));
         }
-        let original = match Original::of(proxy, request) {
+        let original = match Original::of(proxy, request, &self.names) {
             Ok(original) => original,
             Err(reject) => return self.told(proxy, &ask, &Problem::bearer(reject, None)),
         };

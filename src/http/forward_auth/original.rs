@@ -4,7 +4,7 @@
 //! the application read three different requests. None of them is chosen: the request is refused.
 
 use poem::Request;
-use poem::http::HeaderMap;
+use poem::http::{HeaderMap, HeaderName};
 
 use crate::oauth::host::RequestHost;
 use crate::oauth::reject::Reject;
@@ -54,10 +54,10 @@ pub(super) struct Original {
 }
 
 impl Original {
-    /// Reads the proxy's headers.
-    pub(super) fn of(proxy: Proxy, request: &Request) -> Result<Self, Reject> {
+    /// Reads the proxy's headers. `identity` are those by which it tells the application who calls.
+    pub(super) fn of(proxy: Proxy, request: &Request, identity: &[HeaderName]) -> Result<Self, Reject> {
         let headers = request.headers();
-        foreign(proxy, headers)?;
+        foreign(proxy, headers, identity)?;
         match proxy {
             Proxy::Nginx => {
                 let url = required(headers, "x-original-url")?;
@@ -114,7 +114,7 @@ impl Original {
 }
 
 /// Refuses headers that another proxy sets, or that change the request for whoever believes in them.
-fn foreign(proxy: Proxy, headers: &HeaderMap) -> Result<(), Reject> {
+fn foreign(proxy: Proxy, headers: &HeaderMap, identity: &[HeaderName]) -> Result<(), Reject> {
     let own: &[&str] = match proxy {
         Proxy::Nginx => &ORIGINAL,
         Proxy::Traefik | Proxy::Caddy => &FORWARDED,
@@ -129,7 +129,7 @@ fn foreign(proxy: Proxy, headers: &HeaderMap) -> Result<(), Reject> {
     for name in twins {
         let name = name.as_str().replace('_', "-");
         let mut guarded = ORIGINAL.iter().chain(&FORWARDED).chain(&NEVER).chain(&GUARDED);
-        if guarded.any(|other| *other == name) {
+        if guarded.any(|other| *other == name) || identity.iter().any(|other| other.as_str() == name) {
             return Err(Reject::Malformed("a header is spelt with underscores"));
         }
     }
@@ -160,7 +160,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Original::of(proxy, &request.finish())
+        Original::of(proxy, &request.finish(), &[HeaderName::from_static("x-client-id")])
     }
 
     fn envoy(target: &str, method: &str) -> Option<Original> {
@@ -169,7 +169,7 @@ mod tests {
             .method(method.parse().ok()?)
             .header("host", "API.test:443")
             .finish();
-        Original::of(Proxy::Envoy, &request).ok()
+        Original::of(Proxy::Envoy, &request, &[]).ok()
     }
 
     const NGINX: [(&str, &str); 2] =
@@ -215,6 +215,8 @@ mod tests {
             ("x-http-method-override", "DELETE"),
             ("forwarded", "host=evil"),
             ("x_forwarded_for", "10.0.0.1"),
+            ("x_client_id", "root"),
+            ("x-client_id", "root"),
         ] {
             let all: Vec<_> = FOUR.into_iter().chain([extra]).collect();
             assert!(read(Proxy::Caddy, &all).is_err(), "{extra:?}");
