@@ -2,6 +2,7 @@
 //!
 //! `app` hands documents and keys from `store` to `policy` and `keys`, which never import it.
 
+mod aside;
 pub mod clients;
 pub mod clock;
 pub mod decisions;

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::Semaphore;
 
+use super::aside::Aside;
 use super::clock::random_bytes;
 use crate::config::Users;
 use crate::oauth::reject::Fault;
@@ -19,7 +19,7 @@ pub const MIN_PASSWORD_CHARS: usize = 8;
 #[derive(Clone)]
 pub struct Passwords {
     argon2: Argon2<'static>,
-    places: Arc<Semaphore>,
+    threads: Arc<Aside>,
     /// A hash of nobody's password: an unknown user costs the same as a wrong password (row T5).
     /// Made at its first use: starting must not wait for it.
     nobody: Arc<OnceLock<String>>,
@@ -34,8 +34,8 @@ impl Passwords {
         let params = Params::new(settings.argon2_kib, settings.argon2_passes, 1, None)
             .map_err(|e| Fault::Keys(format!("argon2 parameters: {e}")))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let places = Arc::new(Semaphore::new(settings.concurrent_hashes.max(1)));
-        Ok(Self { argon2, places, nobody: Arc::default() })
+        let threads = Arc::new(Aside::new("passwords", settings.concurrent_hashes));
+        Ok(Self { argon2, threads, nobody: Arc::default() })
     }
 
     /// Hashes a new password.
@@ -44,7 +44,9 @@ impl Passwords {
     /// [`Fault::Keys`] if hashing fails.
     pub async fn hash(&self, password: &str) -> Result<String, Fault> {
         let (argon2, password) = (self.argon2.clone(), password.to_owned());
-        self.run(move || hash_now(&argon2, password.as_bytes(), &random_bytes()?)).await
+        self.threads
+            .run(move || -> Result<_, Fault> { hash_now(&argon2, password.as_bytes(), &random_bytes()?) })
+            .await?
     }
 
     /// Whether the password belongs to the stored hash; without one, works as long and says no.
@@ -56,6 +58,7 @@ impl Passwords {
         let stored = stored.map(ToOwned::to_owned);
         let (argon2, password, nobody) = (self.argon2.clone(), password.to_owned(), Arc::clone(&self.nobody));
         let fits = self
+            .threads
             .run(move || {
                 let hash = match stored {
                     Some(hash) => hash,
@@ -63,24 +66,10 @@ impl Passwords {
                 };
                 let parsed = phc::PasswordHash::new(&hash)
                     .map_err(|_| Fault::Inconsistent("a stored password hash cannot be read".to_owned()))?;
-                Ok(argon2.verify_password(password.as_bytes(), &parsed).is_ok())
+                Ok::<_, Fault>(argon2.verify_password(password.as_bytes(), &parsed).is_ok())
             })
-            .await?;
+            .await??;
         Ok(fits && known)
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Fault> {
-        let _place = self
-            .places
-            .acquire()
-            .await
-            .map_err(|_| Fault::Keys("password hashing has stopped".to_owned()))?;
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|_| Fault::Keys("password hashing failed".to_owned()))?
     }
 }
 
