@@ -161,6 +161,11 @@ impl Decisions {
         }
     }
 
+    /// Keeps an entry that is about no decision.
+    pub fn happened(&self, row: AuditRow) {
+        self.queue(row);
+    }
+
     /// Writes the rows that wait; what the database does not take waits again.
     pub async fn flush(&self, store: &Store) -> Result<(), Fault> {
         let mut rows = std::mem::take(&mut *self.rows.lock().unwrap_or_else(PoisonError::into_inner));

@@ -80,6 +80,7 @@ async fn flush(app: &App) {
     let written = [
         app.store.touch_tokens(uses.tokens).await,
         app.store.touch_clients(uses.clients).await,
+        app.store.touch_consents(uses.consents).await,
         app.store.touch_sessions(uses.sessions).await,
     ];
     if app.config.audit.required {
@@ -111,6 +112,7 @@ async fn clean(app: &App) {
             app.metrics.cleaned_up("sessions", cleaned.sessions as u64);
             app.metrics.cleaned_up("authorizations", cleaned.authorizations as u64);
             app.metrics.cleaned_up("setup_links", cleaned.setup_links as u64);
+            app.metrics.cleaned_up("sign_in_failures", cleaned.sign_in_failures as u64);
         }
         Err(fault) => tracing::warn!(%fault, "expired rows could not be removed"),
     }

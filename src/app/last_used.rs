@@ -14,6 +14,7 @@ const MAX_NOTES: usize = 50_000;
 pub struct LastUsed {
     tokens: Mutex<HashMap<String, i64>>,
     clients: Mutex<HashMap<String, i64>>,
+    consents: Mutex<HashMap<(String, String), i64>>,
     sessions: Mutex<HashMap<SecretHash, i64>>,
 }
 
@@ -24,6 +25,8 @@ pub struct Uses {
     pub tokens: Vec<(String, i64)>,
     /// By client id.
     pub clients: Vec<(String, i64)>,
+    /// By user id and client id.
+    pub consents: Vec<((String, String), i64)>,
     /// By the hash of the cookie.
     pub sessions: Vec<(SecretHash, i64)>,
 }
@@ -39,6 +42,11 @@ impl LastUsed {
         note(&self.clients, client_id.to_owned(), now_ms);
     }
 
+    /// A client obtained a token by what a user agreed to.
+    pub fn consent(&self, user_id: &str, client_id: &str, now_ms: i64) {
+        note(&self.consents, (user_id.to_owned(), client_id.to_owned()), now_ms);
+    }
+
     /// A browser session was used.
     pub fn session(&self, hash: SecretHash, now_ms: i64) {
         note(&self.sessions, hash, now_ms);
@@ -49,6 +57,7 @@ impl LastUsed {
         Uses {
             tokens: drained(&self.tokens),
             clients: drained(&self.clients),
+            consents: drained(&self.consents),
             sessions: drained(&self.sessions),
         }
     }

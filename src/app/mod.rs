@@ -16,6 +16,7 @@ pub mod lost;
 pub mod passwords;
 pub mod policy_source;
 pub mod schemas;
+mod sign_in_limits;
 pub mod start;
 pub mod trusted;
 pub mod users;
@@ -44,6 +45,7 @@ use freshness::Freshness;
 use last_used::LastUsed;
 use limits::FailureLimit;
 use passwords::Passwords;
+use sign_in_limits::SignInLimits;
 use users::UserState;
 
 /// Clients, users and decisions that are remembered at most: some kilobytes each.
@@ -80,10 +82,8 @@ pub struct App {
     pub trusted: Vec<trusted::Trusted>,
     /// Failed client authentications per client and address.
     pub client_failures: FailureLimit<(String, IpAddr)>,
-    /// Failed sign-ins per account and address.
-    pub login_failures: FailureLimit<(String, IpAddr)>,
-    /// Failed sign-ins per address, whatever the account.
-    pub address_failures: FailureLimit<IpAddr>,
+    /// Failed sign-ins per account and address, and per address.
+    pub sign_in_limits: SignInLimits,
     /// Times of last use, written in batches.
     pub last_used: LastUsed,
     /// Whether what is remembered is still true.

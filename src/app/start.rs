@@ -13,6 +13,7 @@ use super::freshness::Freshness;
 use super::last_used::LastUsed;
 use super::limits::FailureLimit;
 use super::passwords::Passwords;
+use super::sign_in_limits::SignInLimits;
 use super::users::canonical;
 use super::{
     App, REMEMBERED_CLIENTS, REMEMBERED_DECISIONS, REMEMBERED_LISTS, REMEMBERED_TOKENS, REMEMBERED_USERS,
@@ -82,7 +83,6 @@ pub async fn open(
     let app = Arc::new(App {
         decisions: Decisions::open(&config, &metrics).map_err(StartError::Fault)?,
         public,
-        store,
         policies,
         follower,
         clock,
@@ -90,8 +90,9 @@ pub async fn open(
         passwords: Passwords::new(&config.users).map_err(StartError::Fault)?,
         trusted,
         client_failures: FailureLimit::new(config.limits.client_failures, window_ms),
-        login_failures: FailureLimit::new(config.limits.login_failures, window_ms),
-        address_failures: FailureLimit::new(config.limits.login_failures.saturating_mul(10), window_ms),
+        // SQLite is for one process, whose memory is enough and asks for no write.
+        sign_in_limits: SignInLimits::new(&config.limits, store.backend() == "postgres"),
+        store,
         last_used: LastUsed::default(),
         freshness: Freshness::default(),
         kinds: Cache::new(REMEMBERED_DECISIONS),

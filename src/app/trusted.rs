@@ -1,9 +1,10 @@
-//! Issuers of other applications whose users this server recognises at its consent calls: keys from local files,
-//! algorithm, issuer and audience pinned.
+//! Issuers of other applications whose users this server recognises at its consent calls: keys or a shared secret
+//! from local files, algorithm, issuer and audience pinned.
 
 use std::path::Path;
 
 use crate::config::{Config, TrustedIssuer, UserMatch};
+use crate::oauth::assertion::user::{SharedSecret, UserKeys};
 use crate::oauth::jwk::{KeyAlg, PublicKeys};
 
 /// Largest key file, in bytes.
@@ -16,10 +17,8 @@ pub struct Trusted {
     pub issuer: String,
     /// `aud`, exactly.
     pub audience: String,
-    /// The keys; each is pinned to one algorithm.
-    pub keys: PublicKeys,
-    /// The algorithms that count.
-    pub algorithms: Vec<KeyAlg>,
+    /// Its keys with their algorithms, or its secret.
+    pub keys: UserKeys,
     /// The claim that names the user.
     pub claim: String,
     /// What of a local user it names.
@@ -33,9 +32,12 @@ pub struct Trusted {
 /// # Errors
 /// What is wrong, with the file.
 pub fn load(config: &Config) -> Result<Vec<Trusted>, Vec<String>> {
-    let (mut trusted, mut problems) = (Vec::new(), Vec::new());
+    let (mut trusted, mut problems) = (Vec::<Trusted>::new(), Vec::new());
     for issuer in &config.trusted_issuers {
+        let twice = trusted.iter().any(|one| one.issuer == issuer.issuer);
         match read(issuer) {
+            // Two entries would be keys and secret of one issuer after all.
+            Ok(_) if twice => problems.push(format!("trusted_issuers {}: stands twice", issuer.issuer)),
             Ok(one) => trusted.push(one),
             Err(why) => problems.push(format!("trusted_issuers {}: {why}", issuer.issuer)),
         }
@@ -44,28 +46,51 @@ pub fn load(config: &Config) -> Result<Vec<Trusted>, Vec<String>> {
 }
 
 fn read(issuer: &TrustedIssuer) -> Result<Trusted, String> {
-    let keys = keys(&issuer.keys_file).map_err(|why| format!("{}: {why}", issuer.keys_file.display()))?;
-    let known = |name: &String| KeyAlg::parse(name).ok_or_else(|| format!("algorithm {name} is not known"));
-    let algorithms = issuer.algorithms.iter().map(known).collect::<Result<Vec<_>, _>>()?;
-    if algorithms.is_empty() || issuer.issuer.is_empty() || issuer.audience.is_empty() {
-        return Err("issuer, audience and algorithms must be given".to_owned());
+    if [&issuer.issuer, &issuer.audience, &issuer.claim].into_iter().any(String::is_empty) {
+        return Err("issuer, audience and claim must be given".to_owned());
     }
+    let keys = match (&issuer.keys_file, &issuer.secret_file) {
+        (Some(file), None) => public(file, &issuer.algorithms)?,
+        (None, Some(file)) => {
+            if issuer.algorithms.iter().any(|name| name != "HS256") {
+                return Err("a secret signs HS256 only".to_owned());
+            }
+            let bytes = bytes(file)?;
+            let secret = SharedSecret::new(&bytes).map_err(|why| format!("{}: {why}", file.display()))?;
+            UserKeys::Shared(secret)
+        }
+        _ => return Err("keys_file or secret_file must be given, and not both".to_owned()),
+    };
     Ok(Trusted {
         issuer: issuer.issuer.clone(),
         audience: issuer.audience.clone(),
         keys,
-        algorithms,
         claim: issuer.claim.clone(),
         matches: issuer.matches,
         max_ttl_s: issuer.max_ttl.0,
     })
 }
 
-fn keys(path: &Path) -> Result<PublicKeys, String> {
-    let size = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
-    if size > LARGEST {
-        return Err("is larger than 64 KiB".to_owned());
+fn public(file: &Path, algorithms: &[String]) -> Result<UserKeys, String> {
+    let known = |name: &String| KeyAlg::parse(name).ok_or_else(|| format!("algorithm {name} is not known"));
+    let algorithms = algorithms.iter().map(known).collect::<Result<Vec<_>, _>>()?;
+    if algorithms.is_empty() {
+        return Err("algorithms must be given".to_owned());
     }
-    let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
-    PublicKeys::parse(&text).map_err(|e| e.to_string())
+    let read = String::from_utf8(bytes(file)?).map_err(|_| "is no text".to_owned());
+    let keys = read.and_then(|text| PublicKeys::parse(&text).map_err(|why| why.to_string()));
+    let keys = keys.map_err(|why| format!("{}: {why}", file.display()))?;
+    if !keys.iter().any(|key| algorithms.contains(&key.alg)) {
+        return Err(format!("{}: has no key for these algorithms", file.display()));
+    }
+    Ok(UserKeys::Public(keys, algorithms))
+}
+
+fn bytes(file: &Path) -> Result<Vec<u8>, String> {
+    let failed = |why: String| format!("{}: {why}", file.display());
+    let size = std::fs::metadata(file).map_err(|error| failed(error.to_string()))?.len();
+    if size > LARGEST {
+        return Err(failed("is larger than 64 KiB".to_owned()));
+    }
+    std::fs::read(file).map_err(|error| failed(error.to_string()))
 }

@@ -6,7 +6,9 @@ use super::report::{self, Format};
 use super::target::Target;
 use super::{Failure, Settings};
 use crate::app::keys::check_key_files;
+use crate::app::trusted;
 use crate::config::Config;
+use crate::pages::Pages;
 use crate::policy::check::{Checked, check as check_policies, codes};
 use crate::policy::{Diagnostic, Severity};
 
@@ -64,8 +66,12 @@ pub fn check(settings: &Settings, args: &CheckArgs) -> Result<(), Failure> {
 fn configuration(settings: &Settings) -> (Config, Vec<Diagnostic>) {
     match settings.read() {
         Ok((config, _)) => {
-            let found = check_key_files(&config).iter().map(|text| setting(text)).collect();
-            (config, found)
+            let mut found = check_key_files(&config);
+            found.extend(trusted::load(&config).err().unwrap_or_default());
+            // What the server does before it opens anything.
+            let pages = Pages::open(config.pages.templates.as_deref());
+            found.extend(pages.err().map(|why| format!("pages.templates: {why}")));
+            (config, found.iter().map(|text| setting(text)).collect())
         }
         Err(error) => (Config::default(), error.0.iter().map(|text| setting(text)).collect()),
     }

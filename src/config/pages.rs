@@ -27,9 +27,14 @@ pub struct TrustedIssuer {
     pub issuer: String,
     /// `aud` of its tokens, exactly.
     pub audience: String,
-    /// Its public keys: PEM or JWKS, a file on this machine.
-    pub keys_file: PathBuf,
-    /// Algorithms that it signs with: RS256, PS256, ES256, EdDSA.
+    /// Its public keys: PEM or JWKS, a file on this machine. This or `secret_file`, never both.
+    #[serde(default)]
+    pub keys_file: Option<PathBuf>,
+    /// The secret that it signs HS256 with: a file of 32 bytes or more.
+    #[serde(default)]
+    pub secret_file: Option<PathBuf>,
+    /// Algorithms that it signs with: RS256, PS256, ES256, EdDSA; with a secret HS256, which need not be said.
+    #[serde(default)]
     pub algorithms: Vec<String>,
     /// The claim that names the user.
     #[serde(default = "subject")]

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::Ask;
+use super::activity::{self, Did};
 use super::consent::{self, SignedIn};
 use super::users::{self, check_password};
 use super::{session, sign_in};
@@ -51,6 +52,7 @@ pub async fn change_password(
     }
     let hash = app.passwords.hash(new).await?;
     app.store.set_password(&who.user.id, hash, ask.now_ms).await?;
+    activity::note(app, ask, &who.user.id, Did::ChangedPassword);
     app.freshness.users_changed();
     begin_anew(app, ask, who, agent).await
 }
@@ -86,6 +88,7 @@ pub async fn change_profile(
         }
         Written::Absent | Written::Stale => return Err(Reject::NotFound("user").into()),
     }
+    activity::note(app, ask, &who.user.id, Did::ChangedProfile);
     app.freshness.users_changed();
     begin_anew(app, ask, who, agent).await
 }
@@ -120,11 +123,21 @@ pub async fn applications(app: &App, user: &str) -> Result<Vec<Application>, Fau
             name: client.map(|client| client.client.name.clone()),
             scopes: consent::scopes_of(&row).into_iter().map(title).collect(),
             first_ms: row.created_at,
-            last_ms: used.get(&row.client_id).copied(),
+            last_ms: row.last_used_at.max(used.get(&row.client_id).copied()),
             client_id: row.client_id,
         });
     }
     Ok(found)
+}
+
+/// Withdraws what the user agreed to for one application: its tokens end at once.
+///
+/// # Errors
+/// As [`consent::withdraw`].
+pub async fn withdraw(app: &App, ask: &Ask, who: &SignedIn, name: &str) -> Result<(), Stop> {
+    let client = consent::withdraw(app, ask, &who.user, name).await?;
+    activity::note(app, ask, &who.user.id, Did::Revoked(&client));
+    Ok(())
 }
 
 /// Withdraws everything that the user ever agreed to; says from how many applications.
@@ -139,7 +152,7 @@ pub async fn withdraw_all(app: &App, ask: &Ask, who: &SignedIn) -> Result<usize,
             return Ok(ended);
         }
         for row in listed.rows {
-            match consent::withdraw(app, ask, &who.user, &row.client_id).await {
+            match withdraw(app, ask, who, &row.client_id).await {
                 Ok(()) => ended += 1,
                 // Somebody else did, in another window.
                 Err(Stop::Reject(Reject::NotFound(_))) => {}

@@ -280,7 +280,7 @@ pub fn permitted_as(
     app.decisions.record(snapshot, &Asked::Admin(question), &decision, trace);
     match decision.allowed {
         true => Ok(()),
-        false => Err(refused(caller, action, &decision)),
+        false => Err(refused(caller, action, AdminResource::Server, &decision)),
     }
 }
 
@@ -305,13 +305,25 @@ pub fn permitted(
     };
     let trace = Trace { request_id: &ask.request_id, jti: caller.jti.as_deref(), took: started.elapsed() };
     app.decisions.record(snapshot, &Asked::Admin(question), &decision, trace);
-    result.map_err(|decision| refused(caller, action, &decision))
+    result.map_err(|decision| refused(caller, action, resource, &decision))
 }
 
-fn refused(caller: &Caller, action: &'static str, decision: &Decision) -> Stop {
+fn refused(
+    caller: &Caller,
+    action: &'static str,
+    resource: AdminResource<'_>,
+    decision: &Decision,
+) -> Stop {
     let reject = match decision.error.as_deref() {
         Some("insufficient_scope") => Reject::InsufficientScope(action.to_owned()),
-        _ => Reject::Forbidden { action, policies: decision.policies.clone() },
+        _ => Reject::Forbidden {
+            action,
+            about: match resource {
+                AdminResource::Server => None,
+                AdminResource::Client(client) => Some(client.id.clone()),
+            },
+            policies: decision.policies.clone(),
+        },
     };
     Event::AdminRefused { actor: caller.name(), action, reject: &reject }.emit();
     reject.into()

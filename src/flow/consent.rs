@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::Ask;
+use super::activity::{self, Did};
 use super::authorize::{self, AuthorizationRequest, Target};
+use super::caller::Caller;
+use super::explain;
 use crate::app::App;
 use crate::app::clients::ClientState;
 use crate::app::clock;
@@ -14,7 +17,8 @@ use crate::oauth::reject::{Fault, Reject, Stop};
 use crate::oauth::scope::{self, Scope};
 use crate::oauth::secret::Kind;
 use crate::oauth::user::User;
-use crate::policy::{Answers, Decision, GrantFacts, GrantQuestion, Snapshot, Trace};
+use crate::policy::explain::{Depth, Explanation, Why};
+use crate::policy::{Answers, Asked, Decision, GrantFacts, GrantQuestion, Snapshot, Trace};
 use crate::store::{CodeRow, ConsentKey, ConsentRow, Listed, NewConsent, Page};
 use crate::telemetry::Event;
 
@@ -40,8 +44,10 @@ pub struct ScopeDetail {
     pub sensitive: bool,
     /// Whether the policy permits it for this user and client now.
     pub permitted: bool,
-    /// Why not, for the user.
-    pub reason: Option<String>,
+    /// Why not, for the user; [`tell_why`] fills it in.
+    pub why: Option<Why>,
+    /// Why not, for a user who may read policies.
+    pub told: Option<Explanation>,
     /// Whether the user granted it before.
     pub granted: bool,
 }
@@ -62,6 +68,8 @@ pub struct ConsentData {
 pub enum Choice {
     /// Yes, to these; none = all that is permitted of what was asked for.
     Approve(Option<Vec<Scope>>),
+    /// Yes, as before: nobody was asked.
+    Remembered(Vec<Scope>),
     /// No.
     Deny,
 }
@@ -105,12 +113,29 @@ fn detail(snapshot: &Snapshot, scope: Scope, decision: &Decision, granted: &[Sco
         group,
         sensitive,
         permitted: decision.allowed,
-        reason: (!decision.allowed).then(|| match decision.policies.first() {
-            None => "no policy permits it".to_owned(),
-            Some(id) => format!("refused by policy {id}"),
-        }),
+        why: None,
+        told: None,
         granted: granted.contains(&scope),
         scope,
+    }
+}
+
+/// Most refused scopes of one request that are explained one by one: whoever asks for more made them up.
+const EXPLAINED: usize = 30;
+
+/// Says of each refused scope why it is refused: to everybody in a word, and to those who may read policies with the
+/// policies and what they lack. For requests that a person looks at; a remembered consent needs none of it.
+pub fn tell_why(app: &App, ask: &Ask, data: &mut ConsentData, signed_in: &SignedIn) {
+    let snapshot = app.policies.current();
+    let reads = explain::may_read(app, ask, &Caller::signed_in(Arc::clone(&signed_in.user)));
+    let asked: Vec<Scope> = data.scopes.iter().map(|detail| detail.scope.clone()).collect();
+    let facts = probe_facts(app, ask, &data.client, signed_in, &asked);
+    let question = question(&data.client, &signed_in.user, &facts);
+    for detail in data.scopes.iter_mut().filter(|detail| !detail.permitted).take(EXPLAINED) {
+        let asked = Asked::Grant(question, Some(&detail.scope));
+        let told = snapshot.explain_decided(&asked, &snapshot.decide(&asked), Depth::Reason);
+        detail.why = told.why();
+        detail.told = Some(told).filter(|_| reads);
     }
 }
 
@@ -211,7 +236,11 @@ async fn code_for(
     signed_in: &SignedIn,
     choice: Choice,
 ) -> Result<String, Stop> {
-    let Choice::Approve(ticked) = choice else { return Err(Reject::AccessDenied.into()) };
+    let (ticked, by_hand) = match choice {
+        Choice::Approve(ticked) => (ticked, true),
+        Choice::Remembered(scopes) => (Some(scopes), false),
+        Choice::Deny => return Err(Reject::AccessDenied.into()),
+    };
     let snapshot = app.policies.current();
     let client = &target.client;
     // 1. What was ticked, never more than was asked for (attack row T11).
@@ -251,6 +280,9 @@ async fn code_for(
         used_at: None,
     };
     app.store.insert_code(row).await?;
+    if by_hand {
+        activity::note(app, ask, user, Did::Allowed(client_id));
+    }
     Event::CodeIssued { client: client_id, user, scope: &scope::join(&permitted.scopes) }.emit();
     Ok(code.reveal().to_owned())
 }
@@ -312,11 +344,11 @@ pub async fn list(app: &App, user: &str, page: Page) -> Result<Listed<ConsentRow
     app.store.consents_of_user(user, page).await
 }
 
-/// Withdraws a consent of the user's own: its tokens end at once.
+/// Withdraws a consent of the user's own: its tokens end at once. Answers the client.
 ///
 /// # Errors
 /// [`Reject::NotFound`] for another's consent as for none (attack row AA2), or a fault.
-pub async fn withdraw(app: &App, ask: &Ask, user: &User, name: &str) -> Result<(), Stop> {
+pub async fn withdraw(app: &App, ask: &Ask, user: &User, name: &str) -> Result<String, Stop> {
     let mut withdrawn = None;
     for key in [ConsentKey::Document(name.to_owned()), ConsentKey::Client(name.to_owned())] {
         if withdrawn.is_none() {
@@ -325,5 +357,5 @@ pub async fn withdraw(app: &App, ask: &Ask, user: &User, name: &str) -> Result<(
     }
     let row = withdrawn.ok_or(Reject::NotFound("consent"))?;
     Event::ConsentWithdrawn { client: &row.client_id, user: &user.id }.emit();
-    Ok(())
+    Ok(row.client_id)
 }

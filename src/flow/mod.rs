@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 pub mod access_tokens;
 pub mod account;
+pub mod activity;
 pub mod admin;
 pub mod authenticate;
 pub mod authorize;

@@ -186,7 +186,7 @@ async fn agreed_before(
 /// What was agreed to before of what is asked for now.
 fn remembered(data: &ConsentData) -> Choice {
     let agreed = data.scopes.iter().filter(|detail| detail.permitted && detail.granted);
-    Choice::Approve(Some(agreed.map(|detail| detail.scope.clone()).collect()))
+    Choice::Remembered(agreed.map(|detail| detail.scope.clone()).collect())
 }
 
 /// Whether the user is the one whom `login_hint` names, where it names one.
@@ -245,8 +245,9 @@ pub async fn next(
     let target = same_target(app, &request).await?;
     let snapshot = app.policies.current();
     let client = Arc::clone(&target.client);
-    let data = consent::data(app, ask, &snapshot, client, &signed_in, request.scopes.as_deref()).await?;
+    let mut data = consent::data(app, ask, &snapshot, client, &signed_in, request.scopes.as_deref()).await?;
     if request.prompt.consent || target.always_asks() || !consent::is_remembered(&data) {
+        consent::tell_why(app, ask, &mut data, &signed_in);
         return Ok(Step::Decide(Box::new(data), request, signed_in));
     }
     once(app, ask, secret).await?;

@@ -1,6 +1,7 @@
 //! Sign-in with a password: one answer for all failures, counted before they are checked.
 
 use super::Ask;
+use super::activity::{self, Did};
 use super::consent::SignedIn;
 use crate::app::passwords::MAX_PASSWORD_BYTES;
 use crate::app::users::{canonical, user_of};
@@ -79,8 +80,12 @@ async fn check(
     let name = canonical(identifier);
     let row = app.store.user_by_identifier(&name).await?;
     let user = verified(app, ask, name, row, password).await?;
-    let (permit, user) = admitted(app, ask, user)?;
-    forgiven(app, ask, &user.user.id);
+    let id = std::sync::Arc::clone(&user.id);
+    let (permit, user) = admitted(app, ask, user).inspect_err(|_| {
+        activity::note(app, ask, &id, Did::FailedToSignIn);
+    })?;
+    app.sign_in_limits.succeeded(&app.store, &user.user.id, ask.ip).await?;
+    activity::note(app, ask, &user.user.id, Did::SignedIn);
     Ok((user, permit))
 }
 
@@ -94,14 +99,8 @@ pub async fn confirm(app: &App, ask: &Ask, user: &User, password: &str) -> Resul
     }
     let row = app.store.user(&user.id).await?;
     let user = verified(app, ask, user.id.as_ref().to_owned(), row, password).await?;
-    forgiven(app, ask, &user.id);
+    app.sign_in_limits.succeeded(&app.store, &user.id, ask.ip).await?;
     Ok(())
-}
-
-/// Gives back the places that a right password took.
-fn forgiven(app: &App, ask: &Ask, user: &str) {
-    app.login_failures.succeeded(&(user.to_owned(), ask.ip));
-    app.address_failures.succeeded(&ask.ip);
 }
 
 /// Asks the policy whether a user whose identity is proven may sign in.
@@ -131,14 +130,17 @@ async fn verified(
     row: Option<UserRow>,
     password: &str,
 ) -> Result<User, Stop> {
-    // Name and address of one user share a counter (attack row T6); others' addresses have their own,
-    // so that nobody can lock somebody out (row T7).
+    // Name and address of one user share a counter (attack row T6).
     let account = row.as_ref().map_or(name, |row| row.id.clone());
-    let key = (account, ask.ip);
-    let steady = app.clock.steady_ms();
-    app.address_failures.begin(&ask.ip, steady).map_err(Reject::TooMany)?;
-    app.login_failures.begin(&key, steady).map_err(Reject::TooMany)?;
+    let now = (ask.now_ms, app.clock.steady_ms());
+    app.sign_in_limits.begin(&app.store, &account, ask.ip, now).await?;
     let right = app.passwords.verify(password, row.as_ref().map(|row| row.password_hash.as_str())).await?;
-    let Some(row) = row.filter(|_| right) else { return Err(Reject::SignIn.into()) };
-    Ok(user_of(row)?)
+    match row {
+        Some(row) if right => Ok(user_of(row)?),
+        Some(row) => {
+            activity::note(app, ask, &row.id, Did::FailedToSignIn);
+            Err(Reject::SignIn.into())
+        }
+        None => Err(Reject::SignIn.into()),
+    }
 }

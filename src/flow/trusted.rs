@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::app::trusted::Trusted;
 use crate::app::users::{canonical, user_of};
 use crate::config::UserMatch;
-use crate::oauth::assertion::{Expectation, UnverifiedAssertion};
-use crate::oauth::jwk::KeyAlg;
+use crate::oauth::assertion::Expectation;
+use crate::oauth::assertion::user::UnverifiedUserToken;
 use crate::oauth::reject::{Reject, Stop};
 
 /// How far the other application's clock may run ahead, in seconds.
@@ -34,10 +34,9 @@ pub async fn consenting_user(app: &App, ask: &Ask, token: Option<&str>) -> Resul
 async fn by_issuer(app: &App, ask: &Ask, token: &str) -> Result<SignedIn, Stop> {
     let no = || Reject::TokenInvalid;
     // A `typ` other than JWT, such as an access token's, ends here.
-    let unverified = UnverifiedAssertion::parse(token).map_err(|_| no())?;
+    let unverified = UnverifiedUserToken::parse(token).map_err(|_| no())?;
     let trusted = app.trusted.iter().find(|one| one.issuer == unverified.unverified_issuer());
     let trusted = trusted.ok_or_else(no)?;
-    let named = unverified.unverified_claim(&trusted.claim).map(ToOwned::to_owned);
     let expectation = Expectation {
         now_ms: ask.now_ms,
         max_ttl_s: trusted.max_ttl_s,
@@ -46,15 +45,9 @@ async fn by_issuer(app: &App, ask: &Ask, token: &str) -> Result<SignedIn, Stop> 
         allow_audience_array: true,
         require_jti: false,
     };
-    let verified = unverified.verify(&trusted.keys, &expectation).map_err(|_| no())?;
-    let permitted = KeyAlg::parse(verified.alg).is_some_and(|alg| trusted.algorithms.contains(&alg));
-    if !permitted || verified.client_authentication {
-        return Err(no().into());
-    }
-    let named = named.filter(|name| (1..=255).contains(&name.len())).ok_or_else(no)?;
-    let (_, mut signed_in) = local_user(app, ask, trusted, &named).await?;
-    let life_ms = i64::try_from(verified.ttl_s).unwrap_or(i64::MAX).saturating_mul(1_000);
-    signed_in.auth_time_ms = verified.expires_ms.saturating_sub(life_ms).min(ask.now_ms);
+    let verified = unverified.verify(&trusted.keys, &expectation, &trusted.claim).map_err(|_| no())?;
+    let (_, mut signed_in) = local_user(app, ask, trusted, &verified.named).await?;
+    signed_in.auth_time_ms = verified.issued_ms;
     Ok(signed_in)
 }
 

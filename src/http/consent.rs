@@ -12,6 +12,7 @@ use super::listing::{ListBody, ListQuery, list, timestamp};
 use super::problem::{BearerError, ManagementError};
 use super::routes::{Served, Tags};
 use super::text::Text;
+use crate::flow::account;
 use crate::flow::authorize::{self, AuthorizationRequest, AuthorizeParams};
 use crate::flow::consent::{self, Choice, ConsentData};
 use crate::oauth::reject::{Reject, Stop};
@@ -84,7 +85,7 @@ impl ConsentDataBody {
                     title: detail.title.clone(),
                     group: detail.group.clone(),
                     permitted: detail.permitted,
-                    reason: detail.reason.clone(),
+                    reason: detail.why.map(|why| why.sentence().to_owned()),
                     sensitive: detail.sensitive,
                 })
                 .collect(),
@@ -158,6 +159,8 @@ pub struct ConsentBody {
     pub created_at: String,
     /// When it was last added to.
     pub updated_at: String,
+    /// When a token was last given by it; a few seconds late.
+    pub last_used_at: Option<String>,
 }
 
 fn consent_body(row: &ConsentRow) -> ConsentBody {
@@ -167,6 +170,7 @@ fn consent_body(row: &ConsentRow) -> ConsentBody {
         scopes: consent::scopes_of(row).iter().map(|scope| scope.as_str().to_owned()).collect(),
         created_at: timestamp(row.created_at),
         updated_at: timestamp(row.updated_at),
+        last_used_at: row.last_used_at.map(timestamp),
     }
 }
 
@@ -201,7 +205,8 @@ impl ConsentApi {
         let client = app.client(&snapshot, &id).await.map_err(Stop::from)?;
         let client = client.filter(|client| client.active).ok_or(Reject::NotFound("client"))?;
         let asked = scope.0.as_deref().filter(|text| !text.is_empty()).map(comma_list).transpose()?;
-        let data = consent::data(app, &ask, &snapshot, client, &signed_in, asked.as_deref()).await?;
+        let mut data = consent::data(app, &ask, &snapshot, client, &signed_in, asked.as_deref()).await?;
+        consent::tell_why(app, &ask, &mut data, &signed_in);
         Ok(Json(ConsentDataBody::of(&data)))
     }
 
@@ -264,7 +269,7 @@ impl ConsentApi {
         if name.len() > 64 || !name.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(Reject::NotFound("consent").into());
         }
-        consent::withdraw(&self.app, &ask, &signed_in.user, &name).await?;
+        account::withdraw(&self.app, &ask, &signed_in, &name).await?;
         Ok(Withdrawn::Done)
     }
 }

@@ -164,7 +164,8 @@ fn groups(data: &ConsentData) -> Vec<ScopeGroup> {
             name: detail.scope.as_str().to_owned(),
             title: detail.title.clone(),
             permitted: detail.permitted,
-            reason: detail.reason.clone(),
+            why: detail.why.map(crate::policy::explain::Why::word),
+            told: detail.told.as_ref().map(crate::policy::explain::Explanation::reason),
             granted: detail.granted,
             sensitive: detail.sensitive,
         };

@@ -50,9 +50,7 @@ pub async fn login(
 ) -> Result<Response, PageError> {
     let ask = caller::ask(&app, request);
     // 1. The form is this browser's own, before a password is looked at (attack row T2).
-    let browser = Browser::known(&app, request);
-    let mut form = page::own_form(request, form, browser.as_ref().map(Browser::csrf).as_deref())?;
-    let browser = browser.ok_or(Reject::Form)?;
+    let (browser, mut form) = Browser::posted(&app, request, form)?;
     // 2. So is the request of the application that waits, if one does.
     let waiting = match form.take("request") {
         None => None,

@@ -159,7 +159,7 @@ impl Problem {
             Dialect::ByPath => asked.management,
             Dialect::OAuth | Dialect::Bearer(_) => false,
         };
-        let body = if envelope { self.envelope_body(&wire) } else { oauth_body(&wire, asked) };
+        let body = if envelope { self.envelope_body(&wire, asked) } else { oauth_body(&wire, asked) };
         let mut response = Response::builder()
             .status(status)
             .content_type("application/json")
@@ -219,15 +219,19 @@ impl Problem {
         Some(text)
     }
 
-    fn envelope_body(&self, wire: &Wire) -> Value {
+    fn envelope_body(&self, wire: &Wire, asked: Asked<'_>) -> Value {
         let mut details = json!({ "error": wire.error, "message": wire.description });
         match self.reject() {
             Some(Reject::Field(name, _) | Reject::Invalid(name, _) | Reject::Missing(name)) => {
                 details["field"] = json!(name);
             }
-            Some(Reject::Forbidden { action, policies }) => {
+            Some(Reject::Forbidden { action, policies, .. }) => {
                 details["permission"] = json!(action);
                 details["policies"] = json!(policies);
+                // The page decides for itself who may read it.
+                if let (Some(issuer), Some(id)) = (asked.issuer, asked.request_id) {
+                    details["explanation"] = json!(format!("{issuer}/admin/decisions/{id}"));
+                }
             }
             _ => {}
         }

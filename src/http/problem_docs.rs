@@ -71,6 +71,9 @@ pub struct ErrorDetails {
     /// The policies that decided.
     #[oai(skip_serializing_if_is_none)]
     pub policies: Option<Vec<String>>,
+    /// The page that explains the refusal to people who may read policies.
+    #[oai(skip_serializing_if_is_none)]
+    pub explanation: Option<String>,
 }
 
 impl Example for ErrorEnvelope {
@@ -82,6 +85,7 @@ impl Example for ErrorEnvelope {
             field: Some("name".to_owned()),
             permission: None,
             policies: None,
+            explanation: None,
         };
         Self {
             data: None,

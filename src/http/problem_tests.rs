@@ -41,7 +41,9 @@ fn fail(what: &str) -> Result<(), Stop> {
         "missing" => Reject::TokenMissing.into(),
         "token" => Reject::TokenInvalid.into(),
         "scope" => Reject::InsufficientScope("api::a.a.find".into()).into(),
-        "forbidden" => Reject::Forbidden { action: "admin:client.read", policies: vec!["p1".into()] }.into(),
+        "forbidden" => {
+            Reject::Forbidden { action: "admin:client.read", about: None, policies: vec!["p1".into()] }.into()
+        }
         "field" => Reject::Field("name", "must not be <b>é\"".into()).into(),
         "conflict" => Reject::Conflict("managed by policies/clients/a.yaml".into()).into(),
         _ => return Ok(()),

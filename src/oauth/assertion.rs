@@ -11,9 +11,10 @@ mod claims;
 pub mod compact;
 #[cfg(test)]
 mod tests;
+pub mod user;
 
 use super::jwk::{KeyAlg, PublicKey, PublicKeys};
-use claims::{Audience, Claims};
+use claims::Claims;
 use compact::Compact;
 
 /// How many seconds after `exp` an assertion is still good, if the skew allows that much.
@@ -195,19 +196,18 @@ impl UnverifiedAssertion {
         keys: &PublicKeys,
         expect: &Expectation<'_>,
     ) -> Result<VerifiedAssertion, AssertionError> {
-        self.check_signature(keys)?;
-        self.check_time(expect)?;
-        self.check_audience(expect)?;
+        signed_by(&self.compact, self.alg, self.kid.as_deref(), keys)?;
+        self.claims.check_time(expect)?;
+        self.claims.check_audience(expect)?;
         if expect.require_jti && self.claims.jti.is_none() {
             return Err(AssertionError::Missing("jti"));
         }
         // A second signature over the same text is the same assertion: ECDSA signatures can be
         // altered without the key, so the signature stays out of the replay key.
         let replay_key = self.claims.jti.clone().unwrap_or_else(|| self.compact.digest());
-        let start_ms = self.claims.issued_ms.unwrap_or(expect.now_ms);
         Ok(VerifiedAssertion {
             expires_ms: self.claims.expires_ms,
-            ttl_s: u64::try_from((self.claims.expires_ms - start_ms) / 1000).unwrap_or(0),
+            ttl_s: self.claims.ttl_s(expect.now_ms),
             issuer: self.claims.issuer,
             subject: self.claims.subject,
             jti: self.claims.jti,
@@ -217,61 +217,28 @@ impl UnverifiedAssertion {
             client_authentication: self.client_authentication,
         })
     }
+}
 
-    /// `kid` chooses among this client's keys and nowhere else; the key's pinned algorithm is the only
-    /// one that counts (RFC 8725 §3.1; attack rows G5, G6).
-    fn check_signature(&self, keys: &PublicKeys) -> Result<(), AssertionError> {
-        let candidates: Vec<&PublicKey> = match &self.kid {
-            Some(kid) => vec![keys.get(kid).ok_or(AssertionError::UnknownKid)?],
-            None => keys.iter().collect(),
-        };
-        let mut tried = false;
-        for key in candidates.into_iter().filter(|key| key.alg == self.alg) {
-            if self.compact.signature_holds(key.alg.algorithm(), key.decoding()) {
-                return Ok(());
-            }
-            tried = true;
+/// `kid` chooses among this client's keys and nowhere else; the key's pinned algorithm is the only
+/// one that counts (RFC 8725 §3.1; attack rows G5, G6).
+fn signed_by(
+    compact: &Compact,
+    alg: KeyAlg,
+    kid: Option<&str>,
+    keys: &PublicKeys,
+) -> Result<(), AssertionError> {
+    let candidates: Vec<&PublicKey> = match kid {
+        Some(kid) => vec![keys.get(kid).ok_or(AssertionError::UnknownKid)?],
+        None => keys.iter().collect(),
+    };
+    let mut tried = false;
+    for key in candidates.into_iter().filter(|key| key.alg == alg) {
+        if compact.signature_holds(key.alg.algorithm(), key.decoding()) {
+            return Ok(());
         }
-        Err(if tried { AssertionError::Signature } else { AssertionError::AlgMismatch })
+        tried = true;
     }
-
-    fn check_time(&self, expect: &Expectation<'_>) -> Result<(), AssertionError> {
-        let Claims { expires_ms, issued_ms, not_before_ms, .. } = self.claims;
-        let ahead_ms = expect.now_ms.saturating_add(millis(expect.skew_s));
-        let leeway_ms = millis(EXPIRY_LEEWAY_S.min(expect.skew_s));
-        if expires_ms.saturating_add(leeway_ms) <= expect.now_ms {
-            return Err(AssertionError::Expired);
-        }
-        if not_before_ms.is_some_and(|at| at > ahead_ms) {
-            return Err(AssertionError::NotYet);
-        }
-        if let Some(at) = issued_ms {
-            if at > ahead_ms {
-                return Err(AssertionError::IssuedAhead);
-            }
-            if expires_ms <= at {
-                return Err(AssertionError::Backwards);
-            }
-            if expires_ms - at > millis(expect.max_ttl_s) {
-                return Err(AssertionError::TooLongLived);
-            }
-        }
-        // Without this bound the table of used assertions grows as long as a client likes (attack row G3).
-        if expires_ms > ahead_ms.saturating_add(millis(expect.max_ttl_s)) {
-            return Err(AssertionError::TooLongLived);
-        }
-        Ok(())
-    }
-
-    fn check_audience(&self, expect: &Expectation<'_>) -> Result<(), AssertionError> {
-        let names_us = |name: &String| expect.audiences.contains(&name.as_str());
-        let named = match &self.claims.audience {
-            Audience::One(name) => names_us(name),
-            Audience::Many(_) if !expect.allow_audience_array => return Err(AssertionError::AudienceArray),
-            Audience::Many(names) => names.iter().any(names_us),
-        };
-        if named { Ok(()) } else { Err(AssertionError::Audience) }
-    }
+    Err(if tried { AssertionError::Signature } else { AssertionError::AlgMismatch })
 }
 
 impl VerifiedAssertion {
@@ -280,8 +247,4 @@ impl VerifiedAssertion {
     pub fn remember_until_ms(&self) -> i64 {
         self.expires_ms.saturating_add(60_000)
     }
-}
-
-fn millis(seconds: u64) -> i64 {
-    i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000)
 }

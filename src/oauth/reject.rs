@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::assertion::AssertionError;
+use super::client::ClientId;
 use super::grant::GrantType;
 use super::scope::Scope;
 
@@ -75,6 +76,8 @@ pub enum Reject {
     Forbidden {
         /// The Cedar action that was refused.
         action: &'static str,
+        /// The client that it was to be done to; none = the server.
+        about: Option<ClientId>,
         /// Ids of the policies that decided.
         policies: Vec<String>,
     },
@@ -250,7 +253,7 @@ impl Reject {
             Self::InsufficientScope(scope) => {
                 ("insufficient_scope".into(), 403, format!("the token does not carry {scope}").into())
             }
-            Self::Forbidden { action, policies } => (
+            Self::Forbidden { action, policies, .. } => (
                 "access_denied".into(),
                 403,
                 format!("missing permission {action}; {}", forbidden_by(policies)).into(),

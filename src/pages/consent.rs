@@ -56,8 +56,10 @@ pub struct ScopeLine {
     pub title: String,
     /// Whether it can be ticked.
     pub permitted: bool,
-    /// Why not.
-    pub reason: Option<String>,
+    /// Why not: the end of the key of a text, `consent.why.` before it.
+    pub why: Option<&'static str>,
+    /// Why not, by policy and place, for somebody who may read policies.
+    pub told: Option<String>,
     /// Whether it was granted before.
     pub granted: bool,
     /// Whether the catalog marks it.
@@ -86,7 +88,8 @@ impl ConsentPage {
             name: name.to_owned(),
             title: name.to_owned(),
             permitted,
-            reason: (!permitted).then(|| "x".to_owned()),
+            why: (!permitted).then_some("client"),
+            told: (!permitted).then(|| "x".to_owned()),
             granted,
             sensitive: granted,
         };

@@ -11,6 +11,7 @@ pub mod consent;
 mod filters;
 mod overrides;
 pub mod shell;
+pub mod snippets;
 mod texts;
 
 use std::path::Path;
@@ -150,6 +151,12 @@ impl Pages {
     /// A sentence without arguments, for what is no template's, such as a menu.
     pub fn text(&self, key: &str) -> String {
         self.texts.say(key, |_| None).unwrap_or_else(|| key.to_owned())
+    }
+
+    /// A sentence with arguments.
+    pub fn say(&self, key: &str, arguments: &[(&str, &str)]) -> String {
+        let argument = |name: &str| arguments.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        self.texts.say(key, argument).unwrap_or_else(|| key.to_owned())
     }
 
     /// Makes a page. A replaced template that fails is logged, and the built-in one takes its place.

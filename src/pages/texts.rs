@@ -33,6 +33,12 @@ impl Texts {
         Ok(self)
     }
 
+    /// All keys.
+    #[cfg(test)]
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// A sentence with its arguments in place; nothing if there is no such sentence.
     pub fn say(&self, key: &str, argument: impl Fn(&str) -> Option<String>) -> Option<String> {
         let sentence = self.0.get(key)?;

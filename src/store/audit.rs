@@ -38,7 +38,7 @@ pub struct AuditRow {
     pub ip: String,
     /// More, JSON. Never a secret.
     pub detail: String,
-    /// [`KIND_ADMIN`], [`KIND_GRANT`] or [`KIND_SIGN_IN`].
+    /// [`KIND_ADMIN`], [`KIND_GRANT`], [`KIND_SIGN_IN`] or [`KIND_ACCOUNT`].
     pub kind: String,
     /// The token that a grant gave.
     pub jti: Option<String>,
@@ -50,6 +50,8 @@ pub const KIND_ADMIN: &str = "admin";
 pub const KIND_GRANT: &str = "grant";
 /// A user was kept from signing in by the policy.
 pub const KIND_SIGN_IN: &str = "sign-in";
+/// Something happened to an account; its user is shown it.
+pub const KIND_ACCOUNT: &str = "account";
 
 /// Rows of one transaction.
 const PART: usize = 256;
@@ -69,7 +71,7 @@ pub struct AuditFilter {
     pub since: Option<i64>,
     /// Before this time.
     pub until: Option<i64>,
-    /// [`KIND_ADMIN`], [`KIND_GRANT`] or [`KIND_SIGN_IN`].
+    /// [`KIND_ADMIN`], [`KIND_GRANT`], [`KIND_SIGN_IN`] or [`KIND_ACCOUNT`].
     pub kind: Option<String>,
 }
 

@@ -21,6 +21,8 @@ pub struct Cleaned {
     pub authorizations: usize,
     /// Links that set a password.
     pub setup_links: usize,
+    /// Counters of failed sign-ins.
+    pub sign_in_failures: usize,
 }
 
 /// What proves a use or a revocation stays this long after its time, in milliseconds: a clock that is set
@@ -39,6 +41,7 @@ impl Store {
             sessions: self.delete_expired(EXPIRED_SESSIONS, now, batch).await?,
             authorizations: self.delete_expired(EXPIRED_AUTHORIZATIONS, now, batch).await?,
             setup_links: self.delete_expired(EXPIRED_SETUP_LINKS, now, batch).await?,
+            sign_in_failures: self.delete_expired(EXPIRED_SIGN_IN_FAILURES, now, batch).await?,
         })
     }
 
@@ -80,6 +83,8 @@ const EXPIRED_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN \
      (SELECT hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
 const EXPIRED_SETUP_LINKS: &str = "DELETE FROM setup_links WHERE hash IN \
      (SELECT hash FROM setup_links WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
+const EXPIRED_SIGN_IN_FAILURES: &str = "DELETE FROM sign_in_failures WHERE hash IN \
+     (SELECT hash FROM sign_in_failures WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
 const EXPIRED_AUTHORIZATIONS: &str = "DELETE FROM authorizations WHERE hash IN \
      (SELECT hash FROM authorizations WHERE expires_at <= $1 ORDER BY expires_at, hash LIMIT $2)";
 const OLD_GRANTS: &str = "DELETE FROM audit WHERE id IN \

@@ -191,6 +191,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    sign_in_failures (hash) {
+        hash -> Binary,
+        failures -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
     shown_once (hash) {
         hash -> Binary,
         user_id -> Text,

@@ -44,9 +44,24 @@ impl Store {
         touch!(self, uses, clients::client_id, last_used_at)
     }
 
-    /// Writes when consents were last relied on, by document id.
-    pub async fn touch_consents(&self, uses: Vec<(String, i64)>) -> Result<(), Fault> {
-        touch!(self, uses, consents::document_id, last_used_at)
+    /// Writes when consents were last relied on, by user and client.
+    pub async fn touch_consents(&self, uses: Vec<((String, String), i64)>) -> Result<(), Fault> {
+        let mut uses = uses;
+        uses.sort_unstable();
+        for part in uses.chunks(PART) {
+            let part = part.to_vec();
+            commit!(self, |c| {
+                for ((user, client), at) in &part {
+                    diesel::update(consents::table)
+                        .filter(consents::user_id.eq(user).and(consents::client_id.eq(client)))
+                        .filter(consents::last_used_at.is_null().or(consents::last_used_at.lt(*at)))
+                        .set(consents::last_used_at.eq(*at))
+                        .execute(c)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     /// Writes when sessions were last seen.

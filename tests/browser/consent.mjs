@@ -66,31 +66,28 @@ async function loopbackWithAnyPort(person) {
 }
 
 async function anotherOriginByHttps(person) {
-  const uri = 'https://c1.test/cb';
-  person.known.add('https://c1.test');
-  let came = null;
-  // Nobody has that name here: the browser's own network layer is answered for it, after its policies.
-  await person.page.route('https://c1.test/**', (route) => {
-    came = new URL(route.request().url());
-    return route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>c1</title><h1>Arrived</h1>' });
-  });
-  const client = await newClient([uri]);
-  const app = new Application(client.clientId, uri);
+  // A listener with TLS under another name: the browser goes there by itself, with all that it enforces on the way.
+  const site = await person.application('/cb', 'c1.test');
+  const client = await newClient([site.uri]);
+  const app = new Application(client.clientId, site.uri);
   await person.page.goto(await app.start([SCOPES[0]]));
   await person.signIn(reader);
+  let arrived = site.arrived();
   await person.page.getByRole('button', { name: 'Allow' }).click();
-  await person.page.getByRole('heading', { name: 'Arrived' }).waitFor();
-  same((await app.finish(came)).scope, SCOPES[0], 'another origin');
+  same((await app.finish(await arrived)).scope, SCOPES[0], 'another origin');
+  await person.page.getByRole('heading', { name: 'The application' }).waitFor();
+  check(person.page.url().startsWith(`${site.origin}/cb?`), 'the browser is at the application');
 
   // Asked again only for what is new: the same scope passes without a page.
-  const left = person.page.waitForRequest((request) => request.url().startsWith(uri));
-  // This time the name is not answered for: the way there is enough.
-  await person.page.goto(await app.start([SCOPES[0]])).catch(() => null);
-  check((await app.finish(new URL((await left).url()))).access_token, 'remembered consent needs no click');
-  person.page = await person.context.newPage();
+  arrived = site.arrived();
+  await person.page.goto(await app.start([SCOPES[0]]));
+  check((await app.finish(await arrived)).access_token, 'remembered consent needs no click');
   await person.page.goto(await app.start(SCOPES.slice(0, 2)));
   await person.page.getByRole('button', { name: 'Allow' }).waitFor();
   check(await person.page.getByText('granted before').isVisible(), 'the page says what is not new');
+  arrived = site.arrived();
+  await person.page.getByRole('button', { name: 'Deny' }).click();
+  same((await arrived).searchParams.get('error'), 'access_denied', 'a denial to another origin');
 }
 
 async function customScheme(person) {
@@ -222,7 +219,7 @@ await run([
   ['consent with some scopes unticked', untickedScopesAreNotGranted],
   ['deny, and nothing ticked', denyAndNothing],
   ['a loopback port', loopbackWithAnyPort],
-  ['another origin by https', anotherOriginByHttps],
+  ['another origin by https', anotherOriginByHttps, { ignoreHTTPSErrors: true }],
   ['a custom scheme', customScheme],
   ['a wrong password', wrongPasswordKeepsTheName],
   ['what the policy refuses', whatThePolicyRefusesIsShown],

@@ -1,7 +1,9 @@
 // What all stories share: the browser, people in it, listeners that play applications, and what must hold on
 // every page: no request to anybody else, no broken content security policy, no error of a script.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import axe from 'axe-core';
@@ -22,6 +24,8 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  // Hosts that play applications by https stand on this machine.
+  '--host-resolver-rules=MAP *.test 127.0.0.1',
 ];
 
 // A script that hangs ends here, with the story's name on its output.
@@ -57,6 +61,18 @@ export async function run(stories) {
   await browser.close();
   rmSync(profile, { recursive: true, force: true });
   process.exit(failed === 0 ? 0 : 1);
+}
+
+/** A certificate that nobody vouches for; the story that uses it tells its browser to take it. */
+function selfSigned(host) {
+  const folder = mkdtempSync(join(tmpdir(), 'grantwood-tls-'));
+  const [key, cert] = ['key.pem', 'cert.pem'].map((name) => join(folder, name));
+  const subject = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`];
+  const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+  execFileSync('openssl', [...made, '-keyout', key, '-out', cert, ...subject], { stdio: 'pipe' });
+  const pair = { key: readFileSync(key), cert: readFileSync(cert) };
+  rmSync(folder, { recursive: true, force: true });
+  return pair;
 }
 
 /** Somebody with a browser window of their own. */
@@ -95,11 +111,14 @@ export class Person {
     if (this.wrong.length > 0) throw new Error(this.wrong.join('\n  '));
   }
 
-  /** An application on a port of its own; `arrived()` is the next address that the browser brings. */
-  async application(path = '/cb') {
+  /**
+   * An application on a port of its own; `arrived()` is the next address that the browser brings. With a host it speaks
+   * https under that name.
+   */
+  async application(path = '/cb', host = null) {
     const waiting = [];
     const came = [];
-    const server = createServer((request, response) => {
+    const answer = (request, response) => {
       const url = new URL(request.url, origin);
       response.setHeader('content-type', 'text/html; charset=utf-8');
       response.end('<!doctype html><html lang="en"><title>The application</title><h1>The application</h1>');
@@ -107,9 +126,11 @@ export class Person {
       const next = waiting.shift();
       if (next) next(url);
       else came.push(url);
-    });
+    };
+    const server = host ? createTlsServer(selfSigned(host), answer) : createServer(answer);
     await new Promise((done) => server.listen(0, '127.0.0.1', done));
-    const origin = `http://127.0.0.1:${server.address().port}`;
+    const { port } = server.address();
+    const origin = host ? `https://${host}:${port}` : `http://127.0.0.1:${port}`;
     this.known.add(origin);
     this.listeners.push(server);
     return {

@@ -2,7 +2,7 @@
 // GRANTWOOD_TEST_SCREENSHOTS=1 keeps pictures of some of them for the README.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Application, SCOPES, accessible, check, fits, manage, newClient, run, setting } from './kit.mjs';
+import { Application, SCOPES, accessible, check, fits, manage, newClient, run, same, setting } from './kit.mjs';
 
 const { admin, editor } = setting;
 
@@ -61,6 +61,8 @@ async function adminPages(person) {
     ['/admin/keys'],
     ['/admin/policies', 'policies'],
     ['/admin/policies/bench'],
+    ['/admin/policies/bench?ask=yes&kind=grant&client=reporting&grantType=jwt-bearer&action=api::form.form.delete'],
+    [`/admin/decisions/${jti}`],
     ['/admin/audit'],
     ['/admin/settings'],
     ['/admin/users'],
@@ -76,6 +78,43 @@ async function adminPages(person) {
     const first = person.page.locator('main tbody a[href^="/admin/"]').first();
     if ((await first.count()) > 0) await look(person, await first.getAttribute('href'));
   }
+}
+
+/** A deleted owner, no owner, the most redirect URIs, names of markup: every page of such clients still works. */
+async function oddClients(person) {
+  await person.open('/admin');
+  await person.signIn(admin);
+  await person.page.waitForURL(/\/admin$/);
+  const markup = '<img src=x onerror="document.title=1">"><script>document.title=2</script>';
+  const owner = { username: 'short-lived', email: 'short-lived@suite.test', password: 'a password of a while' };
+  const user = (await manage('POST', 'users', owner)).data;
+  const uris = Array.from({ length: 20 }, (_, at) => `https://c${at}.test/${'a'.repeat(1200)}`);
+  const made = [
+    await newClient(['https://c1.test/cb'], { name: 'Odd: deleted owner', user: user.documentId ?? user.id }),
+    await newClient(['https://c1.test/cb'], { name: 'Odd: no owner' }),
+    await newClient(uris, { name: 'Odd: many URIs' }),
+    await newClient(['https://c1.test/cb'], { name: `Odd: ${markup}` }),
+  ];
+  await manage('DELETE', `users/${user.documentId ?? user.id}`);
+  for (const client of made) {
+    for (const part of ['', '/scopes', '/credentials', '/tokens', '/access', '/activity', '/delete']) {
+      const answer = await person.open(`/admin/clients/${client.documentId}${part}`);
+      check(answer.status() === 200, `${client.name} ${part} answers 200, not ${answer.status()}`);
+      await fits(person.page, `${client.name.slice(0, 20)} ${part}`);
+      check((await person.page.locator('main img, main script').count()) === 0, 'no name is markup');
+    }
+  }
+  await look(person, '/admin/clients?search=Odd');
+  same(await person.page.locator('main tbody tr').count(), 4, 'the list shows all of them');
+  // 10 kB of markup as a name: refused on a page that still fits, with what was typed inert.
+  await person.open('/admin/clients/new');
+  const name = person.page.locator('#name');
+  await name.evaluate((field) => field.removeAttribute('maxlength'));
+  await name.fill(markup.repeat(140));
+  await person.page.getByRole('button', { name: 'Create client' }).click();
+  await person.page.getByRole('alert').first().waitFor();
+  await fits(person.page, 'a name of 10 kB');
+  check((await person.page.locator('main img, main script').count()) === 0, 'it is text');
 }
 
 async function accountPages(person) {
@@ -102,6 +141,7 @@ async function theConsentPage(person) {
 check(await manage('GET', 'clients?pageSize=10'), 'the management API answers');
 await run([
   ['admin pages', adminPages],
+  ['odd clients', oddClients],
   ['account pages', accountPages],
   ['the consent page', theConsentPage],
 ]);

@@ -98,6 +98,37 @@ fn two_replicas_on_postgresql() {
     });
 }
 
+/// T6: two replicas on one PostgreSQL count failed sign-ins together; T7: and still lock nobody else out.
+#[test]
+fn t06_two_replicas_count_together() {
+    backend::run_alone(Backend::Postgres, Options::default(), |one| {
+        let two = one.replica();
+        let user = one.reader();
+        // One address for all of them, and not that of the user.
+        let attacker = reqwest::blocking::Client::builder()
+            .local_address(std::net::IpAddr::from([127, 78, one.pid() as u8, 9]))
+            .build()
+            .expect("a client");
+        let guess = |server: &Server, number: usize| {
+            let guess = format!("guess number {number}");
+            let body = serde_json::json!({ "identifier": user.username, "password": guess });
+            attacker.post(server.url("/auth/local")).json(&body).send().expect("an answer").status().as_u16()
+        };
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let guess = &guess;
+            let two = &two;
+            let tries: Vec<_> =
+                (0..40).map(|n| scope.spawn(move || guess(if n % 2 == 0 { one } else { two }, n))).collect();
+            tries.into_iter().map(|one| one.join().expect("no panic")).collect()
+        });
+        let looked_at = statuses.iter().filter(|status| **status == 401).count();
+        assert_eq!(looked_at, 8, "{statuses:?}");
+        assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 32, "{statuses:?}");
+        assert_eq!((guess(one, 41), guess(&two, 42)), (429, 429));
+        assert_eq!((user.sign_in(one).status, user.sign_in(&two).status), (200, 200));
+    });
+}
+
 fn assertion_storm_of(replicas: &[&Server], client: &crate::harness::Client) {
     let assertion = client.assertion(replicas[0]).sign();
     exactly_one(&storm(replicas, |server| server.present(&assertion)));

@@ -5,12 +5,13 @@ use crate::app::clients::ClientState;
 use crate::flow::Ask;
 use crate::flow::caller::Caller;
 use crate::flow::clients::permitted;
+use crate::flow::explain::{Circumstances, ordinary_facts};
 use crate::oauth::grant::GrantType;
-use crate::oauth::pkce::Method;
 use crate::oauth::reject::{Reject, Stop};
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
-use crate::policy::{Decision, GrantFacts, GrantQuestion, PolicyInfo, Snapshot, admin};
+use crate::policy::explain::{Depth, Explanation};
+use crate::policy::{Asked, Decision, GrantQuestion, PolicyInfo, Snapshot, admin};
 use std::sync::Arc;
 
 /// The question that the page asks.
@@ -33,9 +34,9 @@ pub struct Access {
     pub group: String,
     /// Whether the client's document lists it.
     pub listed: bool,
-    /// Yes or no, and why.
-    pub decision: Decision,
-    /// A sentence.
+    /// Yes or no.
+    pub allowed: bool,
+    /// Why, in a sentence.
     pub reason: String,
     /// Where the deciding policies stand.
     pub sources: Vec<String>,
@@ -50,10 +51,8 @@ pub struct EffectiveAccess {
     pub grant: GrantType,
     /// The user that was asked about.
     pub user: Option<Arc<User>>,
-    /// Whether the grant may start at all.
-    pub start: Decision,
-    /// Why not.
-    pub start_reason: String,
+    /// Whether the grant may start at all, and why.
+    pub start: Explanation,
     /// Every scope of the ceiling and of the client's document.
     pub scopes: Vec<Access>,
 }
@@ -84,7 +83,8 @@ pub async fn effective(
     asked.extend(client.client.scopes.iter().cloned());
     asked.sort();
     asked.dedup();
-    let facts = facts(app, ask, &client, grant, &asked);
+    let around = Circumstances::of(app, ask.now_ms);
+    let facts = ordinary_facts(&client.client, grant, &asked, ask.ip, &around);
     let question = GrantQuestion {
         client: &client.client,
         active: client.active,
@@ -93,81 +93,50 @@ pub async fn effective(
         facts: &facts,
     };
     let start = snapshot.decide_start(&question);
-    let start_reason = reason(&start);
+    let start = snapshot.explain_decided(&Asked::Grant(question, None), &start, Depth::Reason);
     let own = snapshot.client_policies(&client.client);
     let decided = snapshot.decide_scopes(&question, &asked);
-    let scopes = decided.into_iter().map(|(scope, decision)| one(&snapshot, &client, &own, scope, decision));
+    let scopes = decided.into_iter().map(|(scope, decision)| {
+        let sources = sources(&snapshot, &own, &decision);
+        let told = match decision.allowed {
+            true => None,
+            false => Some(snapshot.explain_decided(
+                &Asked::Grant(question, Some(&scope)),
+                &decision,
+                Depth::Reason,
+            )),
+        };
+        let reason = match told {
+            Some(told) => told.reason(),
+            None => format!("permitted by {}", decision.policies.join(", ")),
+        };
+        one(&snapshot, &client, scope, decision.allowed, reason, sources)
+    });
     let scopes = scopes.collect();
-    Ok(EffectiveAccess { client, grant, user, start, start_reason, scopes })
+    Ok(EffectiveAccess { client, grant, user, start, scopes })
 }
 
 fn one(
     snapshot: &Snapshot,
     client: &ClientState,
-    own: &[PolicyInfo],
     scope: Scope,
-    decision: Decision,
+    allowed: bool,
+    reason: String,
+    sources: Vec<String>,
 ) -> Access {
     let catalog = snapshot.catalog();
     let title = catalog.action(&scope).map_or_else(|| scope.as_str().to_owned(), |known| known.title.clone());
     let group = catalog
         .content_type(scope.content_type())
         .map_or_else(|| scope.content_type().to_owned(), |kind| kind.title.clone());
+    Access { title, group, listed: client.client.lists(&scope), allowed, reason, sources, scope }
+}
+
+/// Where the deciding policies stand.
+fn sources(snapshot: &Snapshot, own: &[PolicyInfo], decision: &Decision) -> Vec<String> {
     let source = |id: &String| {
         let policy = own.iter().find(|policy| policy.id == *id).cloned().or_else(|| snapshot.policy(id));
         policy.map_or_else(|| id.clone(), |policy| policy.source)
     };
-    Access {
-        title,
-        group,
-        listed: client.client.lists(&scope),
-        reason: reason(&decision),
-        sources: decision.policies.iter().map(source).collect(),
-        scope,
-        decision,
-    }
-}
-
-/// A decision in a sentence.
-pub fn reason(decision: &Decision) -> String {
-    if let Some(error) = decision.errors.first() {
-        return format!("a policy could not be evaluated, so the answer is no: {error}");
-    }
-    let policies = decision.policies.join(", ");
-    match (decision.allowed, decision.policies.is_empty()) {
-        (true, _) => format!("permitted by {policies}"),
-        (false, true) => "no policy permits it".to_owned(),
-        (false, false) => format!("forbidden by {policies}"),
-    }
-}
-
-/// The circumstances of a request that is in order: what the client's own settings and ours make of it.
-pub(super) fn facts(
-    app: &App,
-    ask: &Ask,
-    client: &ClientState,
-    grant: GrantType,
-    scopes: &[Scope],
-) -> GrantFacts {
-    let ttl_s = client.client.access_token_ttl.unwrap_or(app.config.tokens.access_ttl.0);
-    let mut facts = GrantFacts {
-        audience: vec![app.audience().to_owned()],
-        ..GrantFacts::new(ask.now_ms, ask.ip, ttl_s)
-    };
-    match grant {
-        GrantType::AuthorizationCode => {
-            let redirect = client.client.redirect_uris.first();
-            facts.pkce = Some(Method::S256);
-            facts.redirect_host = redirect.map(|(uri, _)| uri.host());
-            facts.redirect_loopback = redirect.is_some_and(|(uri, _)| uri.is_loopback());
-            facts.auth_age_s = Some(0);
-            facts.consented = Some(scopes.to_vec());
-        }
-        GrantType::JwtBearer => {
-            facts.alg = Some("RS256".to_owned());
-            facts.assertion_ttl_s = Some(60);
-        }
-        GrantType::ClientCredentials => {}
-    }
-    facts
+    decision.policies.iter().map(source).collect()
 }

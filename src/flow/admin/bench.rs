@@ -4,19 +4,19 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::access::{facts, reason};
 use crate::app::App;
 use crate::app::clients::ClientState;
 use crate::flow::Ask;
 use crate::flow::caller::Caller;
+use crate::flow::explain::{Circumstances, ordinary_facts};
 use crate::oauth::client::ClientId;
 use crate::oauth::grant::GrantType;
 use crate::oauth::reject::{Reject, Stop};
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
+use crate::policy::explain::Explanation;
 use crate::policy::{
-    Actor, AdminQuestion, AdminResource, Decision, GrantQuestion, PolicyInfo, Snapshot, TokenFacts,
-    UseQuestion, admin,
+    Actor, AdminQuestion, AdminResource, Asked, GrantQuestion, Snapshot, TokenFacts, UseQuestion, admin,
 };
 
 /// A question as somebody puts it.
@@ -40,19 +40,6 @@ pub struct BenchQuestion {
     pub at: Option<i64>,
 }
 
-/// The answer.
-#[derive(Debug)]
-pub struct BenchAnswer {
-    /// What was asked, in Cedar's words.
-    pub question: String,
-    /// Yes or no.
-    pub decision: Decision,
-    /// A sentence.
-    pub reason: String,
-    /// The deciding policies with their text and place.
-    pub policies: Vec<PolicyInfo>,
-}
-
 /// Asks.
 ///
 /// # Errors
@@ -62,7 +49,7 @@ pub async fn answer(
     ask: &Ask,
     caller: &Caller,
     question: BenchQuestion,
-) -> Result<BenchAnswer, Stop> {
+) -> Result<Explanation, Stop> {
     let snapshot = super::policies::snapshot(app, ask, caller)?;
     let at = Ask {
         now_ms: question.at.unwrap_or(ask.now_ms),
@@ -76,17 +63,23 @@ pub async fn answer(
     };
     let about = client_of(app, &snapshot, question.about.as_deref(), "about").await?;
     let known = Parts { client: client.as_deref(), user: user.as_deref(), about: about.as_deref() };
-    let (text, decision) = match question.grant {
-        Some(grant) => grant_question(app, &at, &snapshot, &known, grant, question.scope.as_deref())?,
-        None => other_question(&at, &snapshot, &known, &question)?,
-    };
-    let own: Vec<PolicyInfo> =
-        client.as_ref().map(|state| snapshot.client_policies(&state.client)).unwrap_or_default();
-    let policies = decision.policies.iter();
-    let policies = policies
-        .filter_map(|id| own.iter().find(|policy| policy.id == *id).cloned().or_else(|| snapshot.policy(id)))
-        .collect();
-    Ok(BenchAnswer { question: text, reason: reason(&decision), decision, policies })
+    match question.grant {
+        Some(grant) => {
+            let client = known.client.ok_or_else(|| field("client", "is needed for a grant"))?;
+            let scope = question.scope.as_deref().map(parsed).transpose()?;
+            let around = Circumstances::of(app, at.now_ms);
+            let facts = ordinary_facts(&client.client, grant, scope.as_slice(), at.ip, &around);
+            let asked = GrantQuestion {
+                client: &client.client,
+                active: client.active,
+                grant,
+                user: known.user,
+                facts: &facts,
+            };
+            Ok(snapshot.explain(&Asked::Grant(asked, scope.as_ref())))
+        }
+        None => other_question(&at, &snapshot, &known, &question),
+    }
 }
 
 struct Parts<'a> {
@@ -107,55 +100,21 @@ async fn client_of(
     Ok(Some(found.ok_or_else(|| field(name, "is no client"))?))
 }
 
-fn grant_question(
-    app: &App,
-    ask: &Ask,
-    snapshot: &Snapshot,
-    known: &Parts<'_>,
-    grant: GrantType,
-    scope: Option<&str>,
-) -> Result<(String, Decision), Stop> {
-    let client = known.client.ok_or_else(|| field("client", "is needed for a grant"))?;
-    let scope = scope.map(parsed).transpose()?;
-    let facts = facts(app, ask, client, grant, scope.as_slice());
-    let question = GrantQuestion {
-        client: &client.client,
-        active: client.active,
-        grant,
-        user: known.user,
-        facts: &facts,
-    };
-    let resource =
-        scope.as_ref().map_or_else(|| "Server::\"self\"".to_owned(), |s| format!("Scope::\"{s}\""));
-    let text = format!("Client::\"{}\" by {} on {resource}", client.client.id, grant.name());
-    let decision = match scope {
-        None => snapshot.decide_start(&question),
-        Some(scope) => snapshot.decide_scopes(&question, &[scope]).pop().map(|(_, d)| d).unwrap_or_default(),
-    };
-    Ok((text, decision))
-}
-
 fn other_question(
     ask: &Ask,
     snapshot: &Snapshot,
     known: &Parts<'_>,
     question: &BenchQuestion,
-) -> Result<(String, Decision), Stop> {
+) -> Result<Explanation, Stop> {
     let scope = parsed(question.scope.as_deref().ok_or_else(|| field("scope", "names the action"))?)?;
     let token = match &question.token {
         Some(list) => list.iter().map(|text| parsed(text)).collect::<Result<Vec<_>, _>>()?,
         None => vec![scope.clone()],
     };
-    let principal = match (known.user, known.client) {
-        (Some(user), _) => format!("User::\"{}\"", user.username),
-        (None, Some(client)) => format!("Client::\"{}\"", client.client.id),
-        (None, None) => return Err(field("client", "or a user is needed").into()),
-    };
-    let text = |resource: String| format!("{principal} does Action::\"{scope}\" on {resource}");
     let Some(action) = admin::ALL.iter().find(|known| **known == scope.as_str()) else {
         let client = known.client.ok_or_else(|| field("client", "of the token is needed"))?;
         let grant = if known.user.is_some() { GrantType::AuthorizationCode } else { GrantType::JwtBearer };
-        let decision = snapshot.decide_use(&UseQuestion {
+        return Ok(snapshot.explain(&Asked::Use(UseQuestion {
             user: known.user,
             client: &client.client,
             active: client.active,
@@ -165,33 +124,18 @@ fn other_question(
             ip: ask.ip,
             http: None,
             stated: Default::default(),
-        });
-        return Ok((text(format!("ContentType::\"{}\"", scope.content_type())), decision));
+        })));
     };
-    let (actor, resource) = match (known.user, known.client, known.about) {
-        (Some(user), _, about) => (Actor::User(user), about),
-        (None, Some(client), about) => (Actor::Client(&client.client, client.active), about),
-        (None, None, _) => return Err(field("client", "or a user is needed").into()),
+    let actor = match (known.user, known.client) {
+        (Some(user), _) => Actor::User(user),
+        (None, Some(client)) => Actor::Client(&client.client, client.active),
+        (None, None) => return Err(field("client", "or a user is needed").into()),
     };
-    let about = resource
-        .map_or_else(|| "Server::\"self\"".to_owned(), |state| format!("Client::\"{}\"", state.client.id));
     // A user without a client has a session of our own pages, not a token.
     let token = (known.client.is_some() || question.token.is_some()).then_some(token.as_slice());
-    let question = AdminQuestion {
-        actor,
-        token,
-        action,
-        resource: resource.map_or(AdminResource::Server, |state| AdminResource::Client(&state.client)),
-        now_ms: ask.now_ms,
-        ip: ask.ip,
-    };
-    let decision = match snapshot.administer(&question) {
-        Ok(permit) => {
-            Decision { allowed: true, policies: permit.get().policies.clone(), ..Decision::default() }
-        }
-        Err(decision) => decision,
-    };
-    Ok((text(about), decision))
+    let resource = known.about.map_or(AdminResource::Server, |state| AdminResource::Client(&state.client));
+    let asked = AdminQuestion { actor, token, action, resource, now_ms: ask.now_ms, ip: ask.ip };
+    Ok(snapshot.explain(&Asked::Admin(asked)))
 }
 
 fn parsed(text: &str) -> Result<Scope, Reject> {

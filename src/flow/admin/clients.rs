@@ -1,5 +1,6 @@
 //! Clients for administrators' lists: a row that cannot be read is shown as such, never the end of the page.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -64,15 +65,42 @@ pub async fn list(
     }
     let files = snapshot.clients().filter(|client| scope.is_none_or(|scope| client.lists(scope)));
     filter.files = Some(files.map(|client| client.id.as_str().to_owned()).collect());
-    filter.listing = scope.map(|scope| {
-        let kind = scope.content_type();
-        let all = scope.as_str().starts_with("admin:").then(|| "admin:*".to_owned());
-        [scope.as_str().to_owned(), format!("{kind}.*")].into_iter().chain(all).collect()
-    });
+    filter.listing = scope.map(entries);
     let listed = app.store.list_clients(filter, sort, page).await?;
     let lines: Vec<ClientLine> = listed.rows.into_iter().map(|row| line(&snapshot, row)).collect();
     let owners = user_names(app, lines.iter().filter_map(|line| line.row.owner.as_deref())).await?;
     Ok(ClientPage { lines, total: listed.total, owners })
+}
+
+/// The entries of a document's list that stand for a scope.
+fn entries(scope: &Scope) -> Vec<String> {
+    let kind = scope.content_type();
+    let all = scope.as_str().starts_with("admin:").then(|| "admin:*".to_owned());
+    [scope.as_str().to_owned(), format!("{kind}.*")].into_iter().chain(all).collect()
+}
+
+/// How many clients list each scope of the catalog; the list of clients by scope finds as many.
+///
+/// # Errors
+/// Missing permission, or a fault.
+pub async fn by_scope(app: &App, ask: &Ask, caller: &Caller) -> Result<BTreeMap<String, i64>, Stop> {
+    let snapshot = app.policies.current();
+    caller::permitted(app, ask, &snapshot, caller, admin::CLIENT_READ, AdminResource::Server)?;
+    let lists: Vec<(Vec<String>, i64)> = app
+        .store
+        .scope_lists()
+        .await?
+        .into_iter()
+        .map(|(json, clients)| (serde_json::from_str(&json).unwrap_or_default(), clients))
+        .collect();
+    let count = |scope: &Scope| {
+        let names = entries(scope);
+        let stored = lists.iter().filter(|(list, _)| list.iter().any(|entry| names.contains(entry)));
+        let files = snapshot.clients().filter(|client| client.lists(scope)).count();
+        stored.map(|(_, clients)| clients).sum::<i64>() + i64::try_from(files).unwrap_or(i64::MAX)
+    };
+    let scopes = snapshot.catalog().actions().map(|action| &action.scope);
+    Ok(scopes.map(|scope| (scope.as_str().to_owned(), count(scope))).collect())
 }
 
 fn line(snapshot: &Snapshot, row: ClientRow) -> ClientLine {

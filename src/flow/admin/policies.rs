@@ -83,9 +83,14 @@ pub fn of_document(app: &App, ask: &Ask, caller: &Caller, file: &str) -> Result<
 
 /// A policy's source without the line.
 pub fn file_of(policy: &PolicyInfo) -> &str {
-    match policy.source.rsplit_once(':') {
+    file_of_source(&policy.source)
+}
+
+/// A place without its line.
+pub fn file_of_source(source: &str) -> &str {
+    match source.rsplit_once(':') {
         Some((file, line)) if !line.is_empty() && line.bytes().all(|b| b.is_ascii_digit()) => file,
-        _ => &policy.source,
+        _ => source,
     }
 }
 

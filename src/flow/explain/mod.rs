@@ -18,7 +18,7 @@ use crate::oauth::user::User;
 use crate::policy::explain::Explanation;
 use crate::policy::record::Verdict;
 use crate::policy::{AdminResource, Asked, Record, Snapshot, admin};
-pub use query::{Circumstances, Query, TokenName, question};
+pub use query::{Circumstances, Query, TokenName, ordinary_facts, question};
 pub use recorded::{again as records_again, of_request, records_of};
 
 /// What is answered.
@@ -81,19 +81,38 @@ pub struct TokenView {
     pub places: Vec<String>,
 }
 
+/// Whether somebody may be told of policies. It is asked quietly: nobody tried to read them.
+pub fn may_read(app: &App, ask: &Ask, caller: &Caller) -> bool {
+    caller::may(ask, &app.policies.current(), caller, admin::POLICY_READ, AdminResource::Server)
+}
+
 /// Why a page or call of administration was refused, for somebody who may read policies; nothing for others, whom
 /// the missing permission and the request's id must do.
-pub fn refusal(
+///
+/// # Errors
+/// A fault.
+pub async fn refusal(
     app: &App,
     ask: &Ask,
     caller: &Caller,
     action: &'static str,
-    resource: AdminResource<'_>,
-) -> Option<Explanation> {
+    about: Option<&ClientId>,
+) -> Result<Option<Explanation>, Fault> {
+    if !may_read(app, ask, caller) {
+        return Ok(None);
+    }
     let snapshot = app.policies.current();
-    // Whether they may be told is asked quietly: nobody tried to read policies.
-    snapshot.administer(&caller.question(ask, admin::POLICY_READ, AdminResource::Server)).ok()?;
-    Some(snapshot.explain(&Asked::Admin(caller.question(ask, action, resource))))
+    let client = match about {
+        Some(id) => match app.client(&snapshot, id).await? {
+            Some(state) => Some(state),
+            // Deleted meanwhile: there is no such question any more.
+            None => return Ok(None),
+        },
+        None => None,
+    };
+    let resource =
+        client.as_ref().map_or(AdminResource::Server, |state| AdminResource::Client(&state.client));
+    Ok(Some(snapshot.explain(&Asked::Admin(caller.question(ask, action, resource)))))
 }
 
 /// Answers a query of somebody who may read policies. Who may not is told so before what is wrong with the query.
@@ -141,11 +160,7 @@ fn asked(
     client: Option<&ClientState>,
     user: Option<Arc<User>>,
 ) -> Result<Answer, Stop> {
-    let around = Circumstances {
-        now_ms: ask.now_ms,
-        ttl_s: app.config.tokens.access_ttl.0,
-        audience: app.audience().to_owned(),
-    };
+    let around = Circumstances::of(app, ask.now_ms);
     let found = client.map(|state| (state.client.as_ref(), state.active));
     let (owned, about) = question(snapshot, query, found, user.as_deref(), &around)?;
     Ok(Answer { about, now: vec![snapshot.explain(&owned.asked())], ..Answer::default() })

@@ -101,6 +101,13 @@ pub struct Circumstances {
     pub audience: String,
 }
 
+impl Circumstances {
+    /// Those of this server at a moment.
+    pub fn of(app: &App, now_ms: i64) -> Self {
+        Self { now_ms, ttl_s: app.config.tokens.access_ttl.0, audience: app.audience().to_owned() }
+    }
+}
+
 /// The question of a query about a grant or an action, with a remark about what was assumed.
 ///
 /// # Errors
@@ -117,7 +124,7 @@ pub fn question(
             let (client, active) = client.ok_or(Reject::NotFound("client"))?;
             let scope = scope.as_deref().map(parsed).transpose()?;
             let grant = grant.unwrap_or_else(|| usual(client, user.is_some()));
-            let facts = facts(client, grant, scope.as_ref(), ip.unwrap_or(HERE), around);
+            let facts = ordinary_facts(client, grant, scope.as_slice(), ip.unwrap_or(HERE), around);
             let whom = match (user, grant) {
                 (None, GrantType::AuthorizationCode) => {
                     Some("without a user: what roles permit is left out; name one with a user".to_owned())
@@ -185,10 +192,11 @@ fn usual(client: &Client, user: bool) -> GrantType {
     order.into_iter().find(|grant| client.grants.contains(grant)).unwrap_or(GrantType::AuthorizationCode)
 }
 
-fn facts(
+/// The circumstances of a request that is in order: what the client's own settings and ours make of it.
+pub fn ordinary_facts(
     client: &Client,
     grant: GrantType,
-    scope: Option<&Scope>,
+    scopes: &[Scope],
     ip: IpAddr,
     around: &Circumstances,
 ) -> GrantFacts {
@@ -202,7 +210,7 @@ fn facts(
             facts.redirect_host = uri.map(|uri| uri.host());
             facts.redirect_loopback = uri.is_some_and(|uri| uri.is_loopback());
             facts.auth_age_s = Some(30);
-            facts.consented = Some(scope.into_iter().cloned().collect());
+            facts.consented = Some(scopes.to_vec());
         }
         GrantType::JwtBearer => {
             facts.alg = Some("RS256".to_owned());

@@ -191,6 +191,11 @@ fn issued(app: &App, ask: &Ask, issued: &Permitted, token: SignedToken) -> Token
     let permitted = issued.permit.get();
     app.metrics.token_issued(permitted.grant.short(), app.key_ring().alg().name());
     app.last_used.client(permitted.client.as_str(), ask.now_ms);
+    if permitted.grant == GrantType::AuthorizationCode
+        && let Some(user) = &permitted.user
+    {
+        app.last_used.consent(user, permitted.client.as_str(), ask.now_ms);
+    }
     let scope = scope::join(&permitted.scopes);
     Event::TokenIssued {
         client: permitted.client.as_str(),

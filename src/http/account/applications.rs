@@ -8,7 +8,7 @@ use poem::{Request, Response, handler};
 
 use super::{columns, shell};
 use crate::app::App;
-use crate::flow::{account, consent};
+use crate::flow::account;
 use crate::http::page::{self, Page, PageError, PagePost};
 use crate::oauth::reject::Reject;
 use crate::pages::Pages;
@@ -32,7 +32,7 @@ pub async fn show(
     });
     let view = ApplicationsPage {
         applications: lines.collect(),
-        columns: columns(&pages, ["application", "may", "first", "last"]),
+        columns: columns(&pages, &["application", "may", "first", "last"]),
         shell: shell(&app, &pages, &page, request, "/account/applications"),
         csrf: page.csrf().to_owned(),
     };
@@ -46,7 +46,7 @@ pub async fn revoke(app: Data<&Arc<App>>, mut post: PagePost) -> Result<Response
     if client.len() > 64 {
         return Err(Reject::NotFound("consent").into());
     }
-    consent::withdraw(&app, post.page.ask(), &post.page.signed_in().user, &client).await?;
+    account::withdraw(&app, post.page.ask(), post.page.signed_in(), &client).await?;
     Ok(page::see_other("/account/applications?done=revoked"))
 }
 

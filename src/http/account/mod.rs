@@ -1,5 +1,6 @@
 //! `/account`: what a signed-in user sees and changes of their own.
 
+mod activity;
 mod applications;
 mod profile;
 mod sessions;
@@ -31,7 +32,7 @@ const NOTICES: [(&str, &str); 6] = [
 ];
 
 /// Paths and methods of the account pages.
-const PATHS: [(&str, &[Method]); 9] = [
+const PATHS: [(&str, &[Method]); 10] = [
     ("/account", &[Method::GET]),
     ("/account/profile", &[Method::POST]),
     ("/account/password", &[Method::POST]),
@@ -41,6 +42,7 @@ const PATHS: [(&str, &[Method]); 9] = [
     ("/account/applications", &[Method::GET]),
     ("/account/applications/revoke", &[Method::POST]),
     ("/account/applications/revoke-all", &[Method::POST]),
+    ("/account/activity", &[Method::GET]),
 ];
 
 /// Adds the account pages.
@@ -55,6 +57,7 @@ pub fn routes(routes: Route) -> Route {
         .at("/account/applications", get(applications::show))
         .at("/account/applications/revoke", post(applications::revoke))
         .at("/account/applications/revoke-all", post(applications::revoke_all))
+        .at("/account/activity", get(activity::show))
         .at("/set-password", get(set_password::show).post(set_password::set))
 }
 
@@ -88,6 +91,7 @@ fn shell(app: &App, pages: &Pages, page: &Page, request: &Request, here: &str) -
             exactly("account.profile", "/account"),
             exactly("account.sessions", "/account/sessions"),
             exactly("account.applications", "/account/applications"),
+            exactly("account.activity", "/account/activity"),
         ],
         username: page.signed_in().user.username.clone(),
         csrf: page.csrf().to_owned(),
@@ -99,7 +103,7 @@ fn shell(app: &App, pages: &Pages, page: &Page, request: &Request, here: &str) -
 }
 
 /// The columns of a table that is not sorted, by the last words of the keys of their texts.
-fn columns(pages: &Pages, names: [&str; 4]) -> Vec<Column> {
+fn columns(pages: &Pages, names: &[&str]) -> Vec<Column> {
     names.iter().map(|name| Column::plain(&pages.text(&format!("account.{name}")))).collect()
 }
 

@@ -33,7 +33,7 @@ pub async fn show(
     });
     let view = SessionsPage {
         sessions: lines.collect(),
-        columns: columns(&pages, ["device", "address", "began", "seen"]),
+        columns: columns(&pages, &["device", "address", "began", "seen"]),
         shell: shell(&app, &pages, &page, request, "/account/sessions"),
         csrf: page.csrf().to_owned(),
     };

@@ -13,7 +13,6 @@ use crate::http::caller;
 use crate::http::form::PageForm;
 use crate::http::page::{self, Browser, PageError};
 use crate::http::pairs::Pairs;
-use crate::oauth::reject::Reject;
 use crate::pages::Pages;
 use crate::pages::account::SetPasswordPage;
 
@@ -45,9 +44,7 @@ pub async fn set(
     form: poem::Result<PageForm>,
 ) -> Result<Response, PageError> {
     let ask = caller::ask(&app, request);
-    let browser = Browser::known(&app, request);
-    let mut form = page::own_form(request, form, browser.as_ref().map(Browser::csrf).as_deref())?;
-    let browser = browser.ok_or(Reject::Form)?;
+    let (browser, mut form) = Browser::posted(&app, request, form)?;
     let link = form.require("link")?;
     let password = form.take("password").unwrap_or_default();
     match users::set_by_link(&app, &ask, &link, &password).await {

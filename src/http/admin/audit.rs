@@ -13,7 +13,7 @@ use crate::http::listing::{ListQuery, timestamp};
 use crate::oauth::reject::{Reject, Stop};
 use crate::pages::admin::{AuditDetail, AuditLine, AuditPage, Choice};
 use crate::policy::admin;
-use crate::store::{AuditFilter, AuditRow, KIND_ADMIN, KIND_GRANT, KIND_SIGN_IN, Stretch};
+use crate::store::{AuditFilter, AuditRow, KIND_ACCOUNT, KIND_ADMIN, KIND_GRANT, KIND_SIGN_IN, Stretch};
 
 /// Entries that an export reads at a time.
 const PART: u32 = 500;
@@ -33,7 +33,7 @@ struct Asked {
 
 /// Reads the filter; the kind is administration unless another is asked for.
 fn asked(query: &mut ListQuery) -> Result<Asked, Reject> {
-    let kind = match one_of(query, "kind", &[KIND_ADMIN, KIND_GRANT, KIND_SIGN_IN, "all"])? {
+    let kind = match one_of(query, "kind", &[KIND_ADMIN, KIND_GRANT, KIND_SIGN_IN, KIND_ACCOUNT, "all"])? {
         kind if kind.is_empty() => KIND_ADMIN.to_owned(),
         kind => kind,
     };
@@ -126,6 +126,7 @@ pub async fn entry(admin: &Admin<'_>, request: &Request) -> Result<Response, Sto
         actor_id: row.actor.clone(),
         revision: row.revision.clone(),
         request_id: row.request_id.clone(),
+        explained: admin.may(admin::POLICY_READ).then(|| format!("/admin/decisions/{}", row.request_id)),
         detail: serde_json::to_string_pretty(&detail).unwrap_or_default(),
     })
 }

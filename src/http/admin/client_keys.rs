@@ -12,10 +12,11 @@ use crate::flow::clients::{self, ClientInput, Credentials};
 use crate::http::cookies::Cookie;
 use crate::http::page;
 use crate::http::pairs::Pairs;
-use crate::oauth::client::ClientAuth;
+use crate::oauth::client::ClientType;
 use crate::oauth::grant::GrantType;
 use crate::oauth::reject::{Reject, Stop};
 use crate::pages::admin::{Choice, CredentialsPage, OncePage};
+use crate::pages::snippets::{self, FirstRequest};
 
 /// How long the browser keeps the ticket of credentials, in seconds: as long as the server keeps them.
 pub const TICKET_S: u64 = 120;
@@ -118,10 +119,16 @@ pub async fn once_page(admin: &Admin<'_>, request: &Request) -> Result<Response,
         Some(shown) => (shown.secret, shown.public_key, shown.private_key, true),
     };
     let env = environment(admin, &state, secret.as_deref(), private_key.as_deref());
-    let example = example(admin, &state, secret.is_some());
+    let first = first_request(&state).filter(|first| match first {
+        // A secret alone signs no assertion, and a key alone is no secret.
+        FirstRequest::Assertion => private_key.is_some(),
+        FirstRequest::Credentials => secret.is_some(),
+        FirstRequest::Code => secret.is_some() || state.client.kind == ClientType::Public,
+    });
+    let snippets = first.map(|first| snippets::of(first, state.client.id.as_str())).unwrap_or_default();
     let shell = admin.narrow_shell();
     let mut response =
-        admin.show(&OncePage { shell, head, there, secret, public_key, private_key, env, example })?;
+        admin.show(&OncePage { shell, head, there, secret, public_key, private_key, env, snippets })?;
     if ticket.is_some() {
         page::set_cookie(&mut response, &Cookie::Once.set(admin.app, "", 0));
     }
@@ -138,6 +145,10 @@ fn environment(
         format!("OAUTH_ISSUER={}", admin.app.public.issuer()),
         format!("OAUTH_CLIENT_ID={}", state.client.id),
     ];
+    if let Some((uri, _)) = state.client.redirect_uris.first() {
+        // Quoted for a shell; a validated URI has no quotation mark, and no apostrophe but a rare one.
+        lines.push(format!("OAUTH_REDIRECT_URI='{}'", uri.as_str().replace('\'', "%27")));
+    }
     lines.extend(secret.map(|secret| format!("OAUTH_CLIENT_SECRET={secret}")));
     // A line for each variable: readers of such files turn \n back into line breaks.
     lines.extend(
@@ -147,23 +158,14 @@ fn environment(
     lines.join("\n")
 }
 
-/// A first request; it names files and variables, never the secrets themselves.
-fn example(admin: &Admin<'_>, state: &ClientState, secret: bool) -> String {
-    let (issuer, client) = (admin.app.public.issuer(), &state.client);
-    if client.grants.contains(&GrantType::JwtBearer) && !secret {
-        return format!(
-            "grantwood assertion --client {id} --key {id}.pem > assertion\n\
-             curl -s {issuer}/oauth2/token -d grant_type={} --data-urlencode assertion@assertion",
-            GrantType::JwtBearer.name(),
-            id = client.id,
-        );
-    }
-    if client.auth == ClientAuth::Secret && secret {
-        return format!(
-            "set -a; . ./{}.env\n\
-             curl -s {issuer}/oauth2/introspect -u \"$OAUTH_CLIENT_ID:$OAUTH_CLIENT_SECRET\" -d token=…",
-            client.id
-        );
-    }
-    String::new()
+/// How the client obtains its first token, with what it has.
+fn first_request(state: &ClientState) -> Option<FirstRequest> {
+    let has = |grant| state.client.grants.contains(&grant);
+    [
+        (GrantType::AuthorizationCode, FirstRequest::Code),
+        (GrantType::JwtBearer, FirstRequest::Assertion),
+        (GrantType::ClientCredentials, FirstRequest::Credentials),
+    ]
+    .into_iter()
+    .find_map(|(grant, first)| has(grant).then_some(first))
 }

@@ -18,7 +18,9 @@ use crate::http::listing::ListQuery;
 use crate::http::pairs::Pairs;
 use crate::oauth::grant::GrantType;
 use crate::oauth::reject::{Reject, Stop};
+use crate::oauth::scope::Scope;
 use crate::pages::admin::{AccessLine, AccessPage, ActivityPage, Choice, ClientTokensPage, DeleteClientPage};
+use crate::policy::record::Verdict;
 use crate::policy::{AdminResource, admin};
 use crate::store::AuditFilter;
 
@@ -46,6 +48,16 @@ pub async fn access(admin: &Admin<'_>, request: &Request) -> Result<Response, St
         }
         Err(stop) => return Err(stop),
     };
+    let start = found.start.decision == Verdict::Allow;
+    let explains = admin.may(admin::POLICY_READ);
+    let bench = |scope: &Scope| {
+        let user = found.user.as_ref().map_or("", |user| user.username.as_str());
+        let mut query = form_urlencoded::Serializer::new(String::from("/admin/policies/bench?"));
+        let pairs = [("client", found.client.client.id.as_str()), ("user", user), ("action", scope.as_str())];
+        query.extend_pairs([("ask", "yes"), ("kind", "grant"), ("grantType", found.grant.short())]);
+        query.extend_pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty()));
+        query.finish()
+    };
     let lines: Vec<AccessLine> = found
         .scopes
         .into_iter()
@@ -54,7 +66,8 @@ pub async fn access(admin: &Admin<'_>, request: &Request) -> Result<Response, St
             title: access.title,
             group: access.group,
             listed: access.listed,
-            permitted: access.decision.allowed && found.start.allowed,
+            permitted: access.allowed && start,
+            bench: (explains && !access.allowed).then(|| bench(&access.scope)),
             reason: access.reason,
             sources: access.sources,
         })
@@ -66,8 +79,8 @@ pub async fn access(admin: &Admin<'_>, request: &Request) -> Result<Response, St
         grants: grants.collect(),
         grant: found.grant.short().to_owned(),
         user: found.user.map_or_else(|| user.unwrap_or_default(), |user| user.username.clone()),
-        start: found.start.allowed,
-        start_reason: found.start_reason,
+        start,
+        start_reason: found.start.reason(),
         permitted: lines.iter().filter(|line| line.permitted).count(),
         lines,
         errors: refused.as_ref().map(client_fields::errors).unwrap_or_default(),

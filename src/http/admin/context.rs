@@ -6,10 +6,12 @@ use poem::error::ResponseError as _;
 use poem::http::StatusCode;
 use poem::{Request, Response};
 
+use super::explained;
 use crate::app::App;
 use crate::app::clients::ClientState;
 use crate::flow::Ask;
 use crate::flow::caller::{self, Caller};
+use crate::flow::explain;
 use crate::http::page::{self, Page, PageError};
 use crate::oauth::reject::{Reject, Stop};
 use crate::pages::admin::RefusedPage;
@@ -165,31 +167,36 @@ impl<'a> Admin<'a> {
     ///
     /// # Errors
     /// A fault, and what not even the page of a refusal can say.
-    pub fn told(&self, done: Result<Response, Stop>) -> Result<Response, PageError> {
+    pub async fn told(&self, done: Result<Response, Stop>) -> Result<Response, PageError> {
         let reject = match done {
             Ok(response) => return Ok(response),
             Err(Stop::Reject(reject)) => reject,
             Err(fault) => return Err(fault.into()),
         };
-        let (permission, policies) = match &reject {
-            Reject::Forbidden { action, policies } => (Some((*action).to_owned()), policies.clone()),
-            Reject::InsufficientScope(scope) => (Some(scope.clone()), Vec::new()),
-            _ => (None, Vec::new()),
+        let (permission, policies, told) = match &reject {
+            Reject::Forbidden { action, about, policies } => {
+                let told =
+                    explain::refusal(self.app, self.ask(), &self.caller, action, about.as_ref()).await?;
+                (Some((*action).to_owned()), policies.clone(), told)
+            }
+            _ => (None, Vec::new(), None),
         };
         let status = PageError(reject.clone().into()).status();
         let title = match status.as_u16() {
-            403 => "Not permitted",
-            404 => "Not found",
-            409 => "Not possible here",
-            _ => "This did not work",
+            403 => self.pages.text("refused.forbidden"),
+            404 => self.pages.text("refused.absent"),
+            409 => self.pages.text("refused.conflict"),
+            _ => self.pages.text("refused.failed"),
         };
         let view = RefusedPage {
             shell: self.narrow_shell(),
             title,
-            message: reject.wire().description.into_owned(),
+            message: page::said(self.pages, &reject),
             permission,
             policies,
             request_id: self.ask().request_id.as_ref().to_owned(),
+            told: told.as_ref().map(explained::view),
+            decision: format!("/admin/decisions/{}", self.ask().request_id),
             back: "/admin".to_owned(),
         };
         Ok(page::html(status, self.pages.render(&view)?))

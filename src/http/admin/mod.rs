@@ -10,6 +10,7 @@ mod client_new;
 mod client_tabs;
 mod client_view;
 mod context;
+mod explained;
 mod links;
 mod policies;
 mod server;
@@ -42,7 +43,7 @@ macro_rules! shown {
         ) -> Result<Response, PageError> {
             let admin = Admin::new(app.0, pages.0, page, request);
             let done = $body(&admin, request).await;
-            admin.told(done)
+            admin.told(done).await
         })+
     };
 }
@@ -59,7 +60,7 @@ macro_rules! posted {
         ) -> Result<Response, PageError> {
             let admin = Admin::new(app.0, pages.0, form.page, request);
             let done = $body(&admin, request, form.form).await;
-            admin.told(done)
+            admin.told(done).await
         })+
     };
 }
@@ -89,6 +90,7 @@ shown! {
     reload_entry => policies::reload_entry;
     audit_log => audit::list;
     audit_entry => audit::entry;
+    decision => explained::decision;
     audit_export => audit::export;
     settings => server::settings;
     all_users => users::list;
@@ -158,6 +160,7 @@ pub fn routes(routes: Route) -> Route {
         .at("/admin/audit", get(audit_log))
         .at("/admin/audit/export", get(audit_export))
         .at("/admin/audit/:id", get(audit_entry))
+        .at("/admin/decisions/:id", get(decision))
         .at("/admin/settings", get(settings))
         .at("/admin/users", get(all_users))
         .at("/admin/users/new", get(new_user).post(create_user))
@@ -173,7 +176,7 @@ pub fn routes(routes: Route) -> Route {
 }
 
 /// Paths that are read only, and those that forms are posted to as well or alone, for `Allow`.
-const READ: [&str; 24] = [
+const READ: [&str; 25] = [
     "/admin",
     "/admin/clients",
     "/admin/clients/:id/credentials",
@@ -194,6 +197,7 @@ const READ: [&str; 24] = [
     "/admin/audit",
     "/admin/audit/export",
     "/admin/audit/:id",
+    "/admin/decisions/:id",
     "/admin/settings",
     "/admin/users",
     "/admin/users/:id/once",

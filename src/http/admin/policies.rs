@@ -5,6 +5,7 @@ use poem::{Request, Response};
 use super::client_fields;
 use super::client_list::{given, one_of};
 use super::context::{Admin, back_to, id};
+use super::explained;
 use super::links::Links;
 use super::tokens::grant_choices;
 use crate::flow::admin::bench::{self, BenchQuestion};
@@ -15,8 +16,8 @@ use crate::http::pairs::Pairs;
 use crate::oauth::grant::GrantType;
 use crate::oauth::reject::{Reject, Stop};
 use crate::pages::admin::{
-    BenchAnswer, BenchForm, BenchPage, DocumentLine, DocumentPage, FieldError, PoliciesPage, PolicyLine,
-    ProblemLine, ReloadLine, ReloadPage, ReloadsPage,
+    BenchForm, BenchPage, DocumentLine, DocumentPage, FieldError, PoliciesPage, PolicyLine, ProblemLine,
+    ReloadLine, ReloadPage, ReloadsPage,
 };
 use crate::pages::components::Column;
 use crate::policy::{Diagnostic, PolicyInfo, admin};
@@ -108,7 +109,8 @@ pub fn problem(found: &Diagnostic) -> ProblemLine {
     }
 }
 
-fn href_of(file: &str) -> String {
+/// A document's page.
+pub fn href_of(file: &str) -> String {
     let file: String = form_urlencoded::byte_serialize(file.as_bytes()).collect();
     format!("/admin/policies/document?file={file}")
 }
@@ -180,7 +182,7 @@ fn attempt_line(row: &ReloadRow) -> ReloadLine {
 
 /// The test bench; a question stands in the query, so that it can be sent to a colleague.
 pub async fn bench(admin: &Admin<'_>, request: &Request) -> Result<Response, Stop> {
-    let snapshot = policies::snapshot(admin.app, admin.ask(), &admin.caller)?;
+    policies::snapshot(admin.app, admin.ask(), &admin.caller)?;
     let mut query = Pairs::from_query(request)?;
     query.once()?;
     let mut text = |name: &str| query.take(name).unwrap_or_default();
@@ -212,14 +214,7 @@ pub async fn bench(admin: &Admin<'_>, request: &Request) -> Result<Response, Sto
     };
     match answered {
         Ok(answer) => {
-            view.answer = Some(BenchAnswer {
-                question: answer.question,
-                allowed: answer.decision.allowed,
-                reason: answer.reason,
-                error: answer.decision.error,
-                policies: answer.policies.iter().map(line_of).collect(),
-                revision: snapshot.revision().to_string(),
-            });
+            view.answer = Some(explained::view(&answer));
             admin.show(&view)
         }
         Err(Stop::Reject(reject @ Reject::Field(..))) => {

@@ -9,7 +9,7 @@ use super::context::{Admin, back_to};
 use super::policies::problem;
 use crate::config::TokenAlg;
 use crate::flow::admin::overview::{self, Overview};
-use crate::flow::admin::{keys, settings};
+use crate::flow::admin::{clients, keys, settings};
 use crate::flow::{global_settings, keys as rotation, scopes};
 use crate::http::listing::ListQuery;
 use crate::http::pairs::Pairs;
@@ -138,10 +138,10 @@ fn steps(admin: &Admin<'_>, found: &Overview) -> Vec<Step> {
 pub async fn scopes(admin: &Admin<'_>, request: &Request) -> Result<Response, Stop> {
     let mut query = ListQuery::of(request)?;
     let search = query.search()?.unwrap_or_default();
-    admin.show(&scopes_view(admin, search, None, None)?)
+    admin.show(&scopes_view(admin, search, None, None).await?)
 }
 
-fn scopes_view(
+async fn scopes_view(
     admin: &Admin<'_>,
     search: String,
     ticked: Option<&BTreeSet<String>>,
@@ -151,7 +151,10 @@ fn scopes_view(
     let listed = scopes::list(app, ask, &admin.caller)?;
     let words = search.to_lowercase();
     let (catalog, global) = (admin.snapshot.catalog(), admin.snapshot.global());
-    let clients = admin.may(admin::CLIENT_READ);
+    let used = match admin.may(admin::CLIENT_READ) {
+        true => Some(clients::by_scope(app, ask, &admin.caller).await?),
+        false => None,
+    };
     let mut selected = 0;
     let mut groups = Vec::new();
     for (name, entries) in listed {
@@ -166,7 +169,11 @@ fn scopes_view(
             if found {
                 let scope: String = form_urlencoded::byte_serialize(entry.name.as_bytes()).collect();
                 group.scopes.push(ScopeChoice {
-                    href: if clients { format!("/admin/clients?scope={scope}") } else { String::new() },
+                    href: match &used {
+                        Some(_) => format!("/admin/clients?scope={scope}"),
+                        None => String::new(),
+                    },
+                    clients: used.as_ref().and_then(|used| used.get(&entry.name).copied()),
                     name: entry.name,
                     title: entry.title,
                     checked,
@@ -199,7 +206,10 @@ pub async fn save_scopes(admin: &Admin<'_>, _request: &Request, mut form: Pairs)
         Ok(_) => Ok(back_to("/admin/scopes", "saved")),
         Err(Stop::Reject(reject @ Reject::Field(..))) => {
             let ticked = ticked.into_iter().collect();
-            admin.show_refused(&scopes_view(admin, String::new(), Some(&ticked), Some(&reject))?, &reject)
+            admin.show_refused(
+                &scopes_view(admin, String::new(), Some(&ticked), Some(&reject)).await?,
+                &reject,
+            )
         }
         Err(stop) => Err(stop),
     }

@@ -172,6 +172,7 @@ pub async fn detail(admin: &Admin<'_>, request: &Request) -> Result<Response, St
         claims: pretty(&found.claims),
         carries_now: found.carries_now.clone(),
         facts: pretty(&facts),
+        explained: admin.may(admin::POLICY_READ).then(|| format!("/admin/decisions/{}", row.jti)),
         revision: row.revision.clone(),
         same_revision: found.same_revision,
         policies: policies.collect(),

@@ -96,6 +96,30 @@ pub struct ApplicationsPage {
     pub applications: Vec<ApplicationLine>,
 }
 
+/// Something that happened to the account.
+#[derive(Clone, Debug, Serialize)]
+pub struct ActivityLine {
+    /// When.
+    pub at_ms: i64,
+    /// What: the end of the key of a text, `activity.` before it.
+    pub what: String,
+    /// The application, where one was concerned.
+    pub application: Option<String>,
+    /// Where from.
+    pub ip: String,
+}
+
+/// What happened to the account of late.
+#[derive(Clone, Debug, Serialize)]
+pub struct ActivityPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The table's columns.
+    pub columns: Vec<Column>,
+    /// The latest first.
+    pub lines: Vec<ActivityLine>,
+}
+
 /// The page that a set-up link leads to.
 #[derive(Clone, Debug, Serialize)]
 pub struct SetPasswordPage {
@@ -119,6 +143,10 @@ impl View for SessionsPage {
 
 impl View for ApplicationsPage {
     const TEMPLATE: &'static str = "account/applications.html";
+}
+
+impl View for ActivityPage {
+    const TEMPLATE: &'static str = "account/activity.html";
 }
 
 impl View for SetPasswordPage {

@@ -80,6 +80,8 @@ pub struct AuditDetail {
     pub revision: String,
     /// The request's id, as in the log.
     pub request_id: String,
+    /// The page that explains the decision, for somebody who may read policies.
+    pub explained: Option<String>,
     /// More, JSON for people.
     pub detail: String,
 }

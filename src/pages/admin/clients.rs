@@ -338,6 +338,8 @@ pub struct AccessLine {
     pub reason: String,
     /// Where the deciding policies stand.
     pub sources: Vec<String>,
+    /// The test bench with this question, where the answer is no and the person may read policies.
+    pub bench: Option<String>,
 }
 
 /// What was done to a client.
@@ -381,6 +383,6 @@ pub struct OncePage {
     pub private_key: Option<String>,
     /// All of it as an environment file.
     pub env: String,
-    /// A first request with them.
-    pub example: String,
+    /// A first request with them, in several languages.
+    pub snippets: Vec<Snippet>,
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod clients;
+mod explained;
 mod policies;
 mod server;
 mod tokens;
@@ -15,9 +16,10 @@ pub use clients::{
     ClientTokensPage, ClientsPage, CredentialsPage, DeleteClientPage, EditClientPage, KindCard,
     NewClientPage, OncePage, OwnerProposal, ScopesPage,
 };
+pub use explained::{ChangeLine, ConditionLine, DecisionPage, ExplainedView, NearLine, RecordedLine};
 pub use policies::{
-    BenchAnswer, BenchForm, BenchPage, DocumentLine, DocumentPage, PoliciesPage, PolicyLine, ProblemLine,
-    ReloadLine, ReloadPage, ReloadsPage,
+    BenchForm, BenchPage, DocumentLine, DocumentPage, PoliciesPage, PolicyLine, ProblemLine, ReloadLine,
+    ReloadPage, ReloadsPage,
 };
 pub use server::{
     GlobalScopesPage, KeyLine, KeysPage, OverviewPage, RefusedPage, SettingLine, SettingsPage, Stat, Step,
@@ -91,4 +93,6 @@ pub struct ScopeChoice {
     pub note: String,
     /// The clients that use it.
     pub href: String,
+    /// How many those are, for somebody who may see clients.
+    pub clients: Option<i64>,
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Choice, FieldError, shows};
+use super::{Choice, ExplainedView, FieldError, shows};
 use crate::pages::components::{Column, Pager};
 use crate::pages::shell::Shell;
 
@@ -121,7 +121,7 @@ pub struct BenchPage {
     /// Grants to ask about.
     pub grants: Vec<Choice>,
     /// The answer, once something was asked.
-    pub answer: Option<BenchAnswer>,
+    pub answer: Option<ExplainedView>,
     /// What is wrong with the question.
     pub errors: Vec<FieldError>,
 }
@@ -147,23 +147,6 @@ pub struct BenchForm {
     pub ip: String,
     /// A moment, RFC 3339.
     pub at: String,
-}
-
-/// An answer.
-#[derive(Clone, Debug, Serialize)]
-pub struct BenchAnswer {
-    /// The question in Cedar's words.
-    pub question: String,
-    /// Yes or no.
-    pub allowed: bool,
-    /// Why.
-    pub reason: String,
-    /// The error code of a no.
-    pub error: Option<String>,
-    /// The deciding policies.
-    pub policies: Vec<PolicyLine>,
-    /// The set that answered.
-    pub revision: String,
 }
 
 /// The history of the policy set.

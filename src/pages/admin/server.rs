@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{FieldError, ProblemLine, ScopeGroup, shows};
+use super::{ExplainedView, FieldError, ProblemLine, ScopeGroup, shows};
 use crate::pages::shell::Shell;
 
 shows! {
@@ -58,7 +58,7 @@ pub struct RefusedPage {
     /// The frame.
     pub shell: Shell,
     /// What happened.
-    pub title: &'static str,
+    pub title: String,
     /// A sentence.
     pub message: String,
     /// The missing permission.
@@ -67,6 +67,10 @@ pub struct RefusedPage {
     pub policies: Vec<String>,
     /// The request's id, for whoever reads the log.
     pub request_id: String,
+    /// Why, for somebody who may read policies.
+    pub told: Option<ExplainedView>,
+    /// The page of what was recorded.
+    pub decision: String,
     /// Where to go on.
     pub back: String,
 }

@@ -109,6 +109,8 @@ pub struct TokenPage {
     pub same_revision: bool,
     /// The policies that decided.
     pub policies: Vec<PolicyLine>,
+    /// The page that says why, for somebody who may read policies.
+    pub explained: Option<String>,
     /// Whether this person may revoke.
     pub may_revoke: bool,
 }

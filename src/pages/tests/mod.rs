@@ -1,5 +1,7 @@
 //! Every component once, and names that must stay inert wherever they are drawn.
 
+mod texts;
+
 use serde_json::{Value, json};
 
 use super::components::{Column, Pager};

@@ -7,6 +7,7 @@
 mod changes;
 mod conditions;
 mod nearest;
+mod reason;
 mod text;
 mod world;
 
@@ -16,12 +17,32 @@ use super::decide::Case;
 use super::diagnostics::nearest as nearest_name;
 use super::question::{Asked, Decision, Owned};
 use super::record::{Head, Kind, Verdict};
+use super::slice::Type;
 use super::snapshot::Snapshot;
 use crate::oauth::scope::Scope;
 pub use changes::Change;
 pub use conditions::Condition;
 pub use nearest::Near;
+pub use reason::Why;
 pub(in crate::policy) use world::World;
+
+/// How much an explanation tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// What stood in the way, for pages that tell it of many questions.
+    Reason,
+    /// And what would change it.
+    Changes,
+}
+
+/// Who lacks a permit, where nothing permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lacking {
+    /// The client's document does not list it, and no rule permits it.
+    Client,
+    /// No role of the user, and no rule, permits it.
+    User,
+}
 
 /// An answer with its reasons.
 #[derive(Clone, Debug, Serialize)]
@@ -43,6 +64,12 @@ pub struct Explanation {
     /// For a refusal: the forbids that applied, and the conditions that made them apply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub forbids: Vec<Matched>,
+    /// Whether the catalog does not know what was asked for.
+    #[serde(skip)]
+    pub unknown: bool,
+    /// For a refusal that no forbid made: who lacks a permit.
+    #[serde(skip)]
+    pub lacking: Option<Lacking>,
     /// For a refusal: the permits that come nearest, and what they lack.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nearest: Vec<Near>,
@@ -105,17 +132,23 @@ pub struct Matched {
 impl Snapshot {
     /// Puts a question and says why the answer is what it is.
     pub fn explain(&self, asked: &Asked<'_>) -> Explanation {
-        let decision = self.decide(asked);
+        self.explain_decided(asked, &self.decide(asked), Depth::Changes)
+    }
+
+    /// Says why a question was answered as it was, where its answer is there already.
+    pub fn explain_decided(&self, asked: &Asked<'_>, decision: &Decision, depth: Depth) -> Explanation {
         let owned = Owned::of(asked);
         let world = World::new(self);
         let mut explanation = Explanation {
             decision: if decision.allowed { Verdict::Allow } else { Verdict::Deny },
-            error: error(asked, &decision),
+            error: error(asked, decision),
             summary: String::new(),
             question: Question::of(asked),
             policies: decision.policies.iter().map(|id| world.named(id, &owned)).collect(),
             errors: decision.errors.clone(),
             forbids: Vec::new(),
+            unknown: self.unknown(asked).is_some(),
+            lacking: None,
             nearest: Vec::new(),
             changes: Vec::new(),
             alternatives: Vec::new(),
@@ -124,9 +157,9 @@ impl Snapshot {
             commit: self.commit().map(ToOwned::to_owned),
         };
         if !decision.allowed {
-            self.refusal(&owned, &world, &mut explanation);
+            self.refusal(&owned, &world, depth, &mut explanation);
         }
-        explanation.summary = self.summary(asked, &decision, &explanation);
+        explanation.summary = self.summary(asked, decision, &explanation);
         explanation
     }
 
@@ -144,7 +177,7 @@ impl Snapshot {
         })
     }
 
-    fn refusal(&self, owned: &Owned, world: &World<'_>, explanation: &mut Explanation) {
+    fn refusal(&self, owned: &Owned, world: &World<'_>, depth: Depth, explanation: &mut Explanation) {
         let Ok(cases) = self.cases(&owned.asked()) else { return };
         let Some(case) = cases.iter().find(|case| !world.decide(case, owned).allowed) else { return };
         let decided = world.decide(case, owned);
@@ -157,7 +190,15 @@ impl Snapshot {
             })
             .collect();
         if !decided.permitted {
-            explanation.nearest = nearest::permits(world, case, owned);
+            explanation.lacking = match case.key.principal {
+                Type::Client => Some(Lacking::Client),
+                Type::User => Some(Lacking::User),
+                _ => None,
+            };
+            explanation.nearest = nearest::permits(world, case, owned, depth);
+        }
+        if depth == Depth::Reason {
+            return;
         }
         let found = changes::find(world, owned);
         explanation.changes = found.together;

@@ -3,9 +3,9 @@
 use cedar_policy::{ActionConstraint, Policy, PrincipalConstraint, ResourceConstraint};
 use serde::Serialize;
 
-use super::Named;
 use super::conditions::{self, Condition};
 use super::world::{World, asking_client};
+use super::{Depth, Named};
 use crate::oauth::scope::Scope;
 use crate::policy::decide::Case;
 use crate::policy::question::Owned;
@@ -33,9 +33,13 @@ pub struct Near {
 }
 
 /// The nearest permits, the nearest first.
-pub fn permits(world: &World<'_>, case: &Case, owned: &Owned) -> Vec<Near> {
+pub fn permits(world: &World<'_>, case: &Case, owned: &Owned, depth: Depth) -> Vec<Near> {
     let mut found: Vec<(usize, Near)> =
         own_document(world, case, owned).into_iter().map(|near| (0, near)).collect();
+    // Nothing comes nearer than the client's own document.
+    if depth == Depth::Reason && !found.is_empty() {
+        return found.into_iter().map(|(_, near)| near).collect();
+    }
     let index = &world.snapshot.decider().index;
     let mut rough: Vec<&Policy> =
         index.permits(&case.key).filter(|(off, _)| *off <= 1).map(|(_, policy)| policy).take(ROUGH).collect();

@@ -235,7 +235,7 @@ fn what_cannot_be_opened_says_so() {
 
 /// Ends every connection of this test's schema, as a restart of the server does.
 fn terminate(db: &Db) {
-    let (server, schema) = db.schema.as_ref().unwrap();
+    let Schema { server, name: schema } = db.schema.as_ref().unwrap();
     let name = format!("gw-{}", &schema[..12]);
     let kill = format!(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
@@ -247,7 +247,7 @@ fn terminate(db: &Db) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn lost_connections_are_replaced_unseen() {
     let Some(mut db) = Db::postgres() else { return };
-    let name = format!("gw-{}", &db.schema.as_ref().unwrap().1[..12]);
+    let name = format!("gw-{}", &db.schema.as_ref().unwrap().name[..12]);
     db.store = Store::open(&format!("{}&application_name={name}", db.url)).unwrap();
     for round in 0..5 {
         let running: Vec<_> = (0..20)

@@ -7,6 +7,7 @@ mod positions;
 mod races;
 mod rest;
 mod tokens;
+mod upgrade;
 mod users;
 
 use diesel::connection::SimpleConnection;
@@ -27,7 +28,24 @@ pub(super) struct Db {
     pub(super) store: Store,
     pub(super) url: String,
     folder: Option<TempDir>,
-    schema: Option<(String, String)>,
+    schema: Option<Schema>,
+}
+
+/// A schema that goes with the test.
+pub(super) struct Schema {
+    pub(super) server: String,
+    pub(super) name: String,
+}
+
+/// The URL of a schema with nothing in it, where there is a server.
+pub(super) fn empty_schema() -> Option<(String, Schema)> {
+    let server = std::env::var("GRANTWOOD_TEST_POSTGRES").ok()?;
+    #[allow(clippy::disallowed_methods)]
+    let name = format!("t{}", uuid::Uuid::new_v4().simple());
+    PgConnection::establish(&server).unwrap().batch_execute(&format!("CREATE SCHEMA {name}")).unwrap();
+    let joint = if server.contains('?') { '&' } else { '?' };
+    let url = format!("{server}{joint}options=-csearch_path%3D{name}");
+    Some((url, Schema { server, name }))
 }
 
 impl Db {
@@ -40,13 +58,8 @@ impl Db {
 
     /// A schema of its own, where there is a server.
     pub(super) fn postgres() -> Option<Self> {
-        let server = std::env::var("GRANTWOOD_TEST_POSTGRES").ok()?;
-        #[allow(clippy::disallowed_methods)]
-        let schema = format!("t{}", uuid::Uuid::new_v4().simple());
-        PgConnection::establish(&server).unwrap().batch_execute(&format!("CREATE SCHEMA {schema}")).unwrap();
-        let joint = if server.contains('?') { '&' } else { '?' };
-        let url = format!("{server}{joint}options=-csearch_path%3D{schema}");
-        Some(Self { store: Store::open(&url).unwrap(), url, folder: None, schema: Some((server, schema)) })
+        let (url, schema) = empty_schema()?;
+        Some(Self { store: Store::open(&url).unwrap(), url, folder: None, schema: Some(schema) })
     }
 
     /// Both.
@@ -60,12 +73,10 @@ impl Db {
     }
 }
 
-impl Drop for Db {
+impl Drop for Schema {
     fn drop(&mut self) {
-        if let Some((server, schema)) = &self.schema
-            && let Ok(mut connection) = PgConnection::establish(server)
-        {
-            let _ = connection.batch_execute(&format!("DROP SCHEMA {schema} CASCADE"));
+        if let Ok(mut connection) = PgConnection::establish(&self.server) {
+            let _ = connection.batch_execute(&format!("DROP SCHEMA {} CASCADE", self.name));
         }
     }
 }

@@ -140,7 +140,7 @@ async fn replicas_start_at_once() {
     // A schema that is still empty.
     let db = Db::postgres();
     if let Some(db) = &db {
-        let (server, schema) = db.schema.as_ref().unwrap();
+        let Schema { server, name: schema } = db.schema.as_ref().unwrap();
         let again = format!("DROP SCHEMA {schema} CASCADE; CREATE SCHEMA {schema}");
         PgConnection::establish(server).unwrap().batch_execute(&again).unwrap();
         urls.push(db.url.clone());
@@ -161,5 +161,33 @@ async fn replicas_start_at_once() {
         for store in &stores {
             assert!(store.token("t").await.unwrap().is_some());
         }
+    }
+}
+
+on_each! {
+    /// T6: as many attempts as there are places pass, however many come at once; a window later they do again.
+    async fn t06_failed_sign_ins_are_counted_once_each(s) {
+        let address = Place { hash: hash("address"), most: 12 };
+        let account = Place { hash: hash("account"), most: 5 };
+        let take = |places: Vec<Place>, now: i64| {
+            let s = s.clone();
+            async move { s.take_sign_in_places(places, 1_000, now).await.unwrap() }
+        };
+        let passed = |answers: &[Option<i64>]| answers.iter().filter(|end| end.is_none()).count();
+        let answers = sixteen(|_| take(vec![address, account], NOW)).await;
+        assert_eq!(passed(&answers), 5);
+        assert!(answers.iter().flatten().all(|end| *end == NOW + 1_000), "{answers:?}");
+        // The other account of the address has what the address has left, which is nothing: sixteen attempts took 12.
+        let other = Place { hash: hash("other"), most: 5 };
+        assert!(take(vec![address, other], NOW).await.is_some());
+        assert!(take(vec![other], NOW + 999).await.is_none(), "another address is not affected");
+        // A success gives a place back; nothing goes below none.
+        s.give_back_sign_in_places(vec![account.hash, hash("nobody")]).await.unwrap();
+        assert_eq!(passed(&sixteen(|_| take(vec![account], NOW + 1)).await), 1);
+        // The window ends, and a clock that was wrong does not lock anybody out for longer.
+        assert_eq!(passed(&sixteen(|_| take(vec![account], NOW + 1_000)).await), 5);
+        assert_eq!(passed(&sixteen(|_| take(vec![account], NOW - DAY)).await), 5);
+        s.cleanup(NOW + DAY, 10).await.unwrap();
+        assert!(take(vec![account], NOW).await.is_none());
     }
 }

@@ -124,7 +124,10 @@ on_each! {
         s.grant_consent(NewConsent { client_id: "z".into(), ..consent("q") }, NOW).await.unwrap();
         let listed = s.consents_of_user("u", Page::first(1)).await.unwrap();
         assert_eq!((listed.rows[0].client_id.as_str(), listed.total), ("c", 2));
-        s.touch_consents(vec![(row.document_id.clone(), NOW + 2)]).await.unwrap();
+        let pair = ("u".to_owned(), "c".to_owned());
+        s.touch_consents(vec![(pair.clone(), NOW + 2), (pair, NOW + 1)]).await.unwrap();
+        assert_eq!(s.consent("u", "c").await.unwrap().unwrap().last_used_at, Some(NOW + 2));
+        assert_eq!(s.consent("u", "z").await.unwrap().unwrap().last_used_at, None);
 
         s.insert_code(code("open")).await.unwrap();
         s.insert_code(code("used")).await.unwrap();

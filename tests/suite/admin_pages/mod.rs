@@ -3,9 +3,11 @@
 mod bugs;
 mod clients;
 mod clients_edit;
+mod explained;
 mod odd;
 mod permissions;
 mod server;
+mod snippets;
 mod tokens;
 mod users;
 

@@ -43,7 +43,7 @@ on_both! {
             let reply = post(&browser, path, &[("scope", "admin:client.read"), ("jti", "x"), ("name", "x")]);
             assert_eq!(reply.status, 403, "{path}: {reply:?}");
         }
-        for path in ["/admin/validate/redirect-uri?value=x", "/admin/suggest/users?q=a"] {
+        for path in ["/admin/validate/redirect-uri?value=x", "/admin/suggest/users?q=a", "/admin/decisions/x"] {
             assert_eq!(browser.get(path).status, 403, "{path}");
         }
     }

@@ -6,7 +6,7 @@ use crate::harness::{Authorization, Http, Pkce, User, scope, unique};
 on_both! {
     /// Whoever is not signed in signs in first, and comes back.
     fn strangers_sign_in_first(server: &Server) {
-        for path in ["/account", "/account/sessions", "/account/applications"] {
+        for path in ["/account", "/account/sessions", "/account/applications", "/account/activity"] {
             let reply = Browser::new(server).get(path);
             let next: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
             assert_eq!((reply.status, reply.header("location")), (303, Some(format!("/login?next={next}").as_str())));
@@ -120,5 +120,40 @@ on_both! {
         assert!(browser.open("/account/applications").text().contains("No application"));
         // AA2: another's consent is not there.
         assert_eq!(browser.post("/account/applications/revoke", &[("csrf", &csrf), ("client", &two.id)]).status, 404);
+    }
+    /// What happened to the account is shown to its user: sign-ins, failed ones too, changes, what was allowed and
+    /// revoked; nothing of anybody else's.
+    fn recent_activity(server: &Server) {
+        let (client, user, pkce) = (server.confidential_client(&[]), server.editor(), Pkce::s256());
+        assert_eq!(User::existing(&user.username, "not the password").sign_in(server).status, 401);
+        let browser = Browser::of(server, &user);
+        let code = Authorization::of(&client).scopes(&[scope::FIND]).pkce(&pkce).code(server, &user);
+        server.redeem(&client, &code, &pkce).ok();
+        let csrf = field(&browser.open("/account/applications"), "csrf");
+        browser.post("/account/applications/revoke", &[("csrf", &csrf), ("client", &client.id)]);
+        let page = browser.open("/account");
+        let new = [("current", user.password.as_str()), ("password", "quite another password")];
+        assert_eq!(browser.submit(&page, "/account/password", &new).status, 303);
+        let text = browser.open("/account/activity").text();
+        for said in ["A sign-in failed", "Signed in", "An application was allowed", "An application was revoked", "Password changed", "127."] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+        let other = Browser::of(server, &server.reader()).open("/account/activity").text();
+        assert!(other.contains("Signed in") && !other.contains("Password changed"), "{other}");
+        // The administrators' log has the same.
+        let log = crate::admin_pages::page(&crate::admin_pages::admin(server), "/admin/audit?kind=account");
+        assert!(log.contains("account:password") && log.contains(&user.username), "{log}");
+    }
+
+    /// The last use of what was agreed to is that of its last token.
+    fn a_consent_says_when_it_was_used(server: &Server) {
+        let (client, user, pkce) = (server.confidential_client(&[]), server.editor(), Pkce::s256());
+        let path = server.mounted("consents");
+        let last = || Http::get(&path).bearer(user.jwt(server)).send().ok().json()["data"][0]["lastUsedAt"].clone();
+        let code = Authorization::of(&client).scopes(&[scope::FIND]).pkce(&pkce).code(server, &user);
+        assert!(last().is_null(), "agreed to, and not used yet");
+        server.redeem(&client, &code, &pkce).ok();
+        let patience = std::time::Duration::from_secs(20);
+        crate::harness::eventually("the use is written", patience, || last().is_string());
     }
 }

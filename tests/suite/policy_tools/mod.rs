@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::harness::policies;
 
 /// A folder with the shipped policies as `policies/`, and nothing else.
-fn repository() -> tempfile::TempDir {
+pub fn repository() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder");
     policies::copy_shipped(&dir.path().join("policies"));
     dir
@@ -27,16 +27,17 @@ fn command(folder: &Path) -> Command {
 }
 
 /// Runs the program in a folder.
-fn run(folder: &Path, arguments: &[&str]) -> Ran {
+pub fn run(folder: &Path, arguments: &[&str]) -> Ran {
     let output = command(folder).args(arguments).output().expect("the program runs");
     Ran::from(output)
 }
 
 /// What a command left.
 #[derive(Debug)]
-struct Ran {
+pub struct Ran {
     code: i32,
-    out: String,
+    /// Standard output.
+    pub out: String,
     err: String,
 }
 
@@ -50,7 +51,7 @@ impl From<Output> for Ran {
 impl Ran {
     /// The same, if it ended with this code.
     #[track_caller]
-    fn ended(self, code: i32) -> Self {
+    pub fn ended(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self:?}");
         self
     }
