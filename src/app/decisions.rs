@@ -35,6 +35,7 @@ pub struct Decisions {
     required: bool,
     /// The last write of a background job failed.
     unwritable: AtomicBool,
+    flushing: tokio::sync::Mutex<()>,
 }
 
 impl Decisions {
@@ -64,6 +65,7 @@ impl Decisions {
             grants: config.audit.grants || config.audit.required,
             required: config.audit.required,
             unwritable: AtomicBool::new(false),
+            flushing: tokio::sync::Mutex::new(()),
         })
     }
 
@@ -168,6 +170,8 @@ impl Decisions {
 
     /// Writes the rows that wait; what the database does not take waits again.
     pub async fn flush(&self, store: &Store) -> Result<(), Fault> {
+        // Whoever flushes to read waits for what another flush is writing.
+        let _writing = self.flushing.lock().await;
         let mut rows = std::mem::take(&mut *self.rows.lock().unwrap_or_else(PoisonError::into_inner));
         if rows.is_empty() {
             return Ok(());

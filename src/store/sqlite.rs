@@ -25,7 +25,7 @@ pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/
 /// The first release in which a checkpoint beside a writer cannot damage a WAL file.
 const OLDEST: [u32; 3] = [3, 51, 3];
 /// "GWOO": says to `file` and to us whose database this is.
-const APPLICATION: i32 = 0x4757_4f4f;
+pub(super) const APPLICATION: i32 = 0x4757_4f4f;
 /// Readers kept open.
 const READERS: usize = 16;
 /// Lists read at once.

@@ -153,6 +153,7 @@ pub fn scope_groups(admin: &Admin<'_>, ticked: &BTreeSet<Scope>) -> Vec<ScopeGro
                 _ => String::new(),
             };
             let choice = ScopeChoice {
+                clients: None,
                 name: action.scope.as_str().to_owned(),
                 title: action.title.clone(),
                 checked,

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{AuditLine, Choice, FieldError, ScopeGroup, TokensPage, shows};
 use crate::pages::components::{Column, Pager};
 use crate::pages::shell::{Link, Shell};
+use crate::pages::snippets::Snippet;
 
 shows! {
     ClientsPage: "clients.html";

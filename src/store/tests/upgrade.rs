@@ -76,7 +76,7 @@ async fn nothing_is_lost(store: &Store) {
     );
     let before = store.counters().await.unwrap().tokens;
     let withdrawn = store.withdraw("id-ann", ConsentKey::Client("c".into()), NOW).await.unwrap();
-    assert_eq!(withdrawn.map(|one| one.tokens), Some(1));
+    assert_eq!(withdrawn.map(|one| one.tokens), Some(2));
     assert!(store.counters().await.unwrap().tokens > before);
     let place = Place { hash: hash("x"), most: 1 };
     assert_eq!(store.take_sign_in_places(vec![place], 1_000, NOW).await.unwrap(), None);
@@ -89,6 +89,11 @@ async fn a_sqlite_database_of_the_first_release_is_upgraded() {
     let path = folder.path().join("old.db");
     {
         let mut connection = SqliteConnection::establish(&path.display().to_string()).unwrap();
+        let mark = format!(
+            "PRAGMA application_id = {}; PRAGMA journal_mode = WAL;",
+            super::super::sqlite::APPLICATION
+        );
+        connection.batch_execute(&mark).unwrap();
         first_release!(&mut connection, super::super::sqlite::MIGRATIONS);
     }
     let url = format!("sqlite:{}", path.display());

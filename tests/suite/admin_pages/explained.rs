@@ -131,4 +131,20 @@ on_both! {
         let text = plain(&browser.authorize(&wide, &[("scope", &asked)], &Pkce::s256()));
         assert!(text.contains("your roles do not permit it"), "{text}");
     }
+
+    /// The scopes page counts the clients of each scope; the list that it leads to has as many.
+    fn scopes_count_their_clients(server: &Server) {
+        let browser = super::admin(server);
+        server.confidential_client(&[scope::FIND]);
+        server.client(&crate::harness::fixtures::NewClient::confidential().with("scopes", serde_json::json!(["api::form.form.*"])));
+        let text = page(&browser, "/admin/scopes");
+        for name in [scope::FIND, scope::DELETE] {
+            let (_, rest) = text.rsplit_once(&format!("<code>{name}</code></a>")).expect("the scope");
+            let said = super::between(rest, ": ", "</li>").expect("a number").to_owned();
+            let number: i64 = said.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{said}"));
+            let list = page(&browser, &format!("/admin/clients?pageSize=100&scope={name}"));
+            assert_eq!(number, list.matches("data-label=\"Client ID\"").count() as i64, "{name}: {list}");
+            assert!(number > 0, "{name}");
+        }
+    }
 }
