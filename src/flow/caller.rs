@@ -308,12 +308,7 @@ pub fn permitted(
     result.map_err(|decision| refused(caller, action, resource, &decision))
 }
 
-fn refused(
-    caller: &Caller,
-    action: &'static str,
-    resource: AdminResource<'_>,
-    decision: &Decision,
-) -> Stop {
+fn refused(caller: &Caller, action: &'static str, resource: AdminResource<'_>, decision: &Decision) -> Stop {
     let reject = match decision.error.as_deref() {
         Some("insufficient_scope") => Reject::InsufficientScope(action.to_owned()),
         _ => Reject::Forbidden {
