@@ -1,4 +1,5 @@
-//! `check`: all that start-up and reload check, and the lints, every finding at once.
+//! `check`: all that start-up and reload check, and the lints, every finding at once. Policy tests are a part of that
+//! where start-up runs them; otherwise they are `test`'s.
 
 use clap::Args;
 
@@ -10,7 +11,7 @@ use crate::app::trusted;
 use crate::config::Config;
 use crate::pages::Pages;
 use crate::policy::check::{Checked, check as check_policies, codes};
-use crate::policy::{Diagnostic, Severity};
+use crate::policy::{Diagnostic, Options, Severity};
 
 /// Arguments of `check`.
 #[derive(Args)]
@@ -20,12 +21,15 @@ pub struct CheckArgs {
     /// How to print what was found.
     #[arg(long, default_value = "pretty")]
     format: Format,
+    /// Run the policy tests as well, as start-up and reload do where the settings have policies.run_tests.
+    #[arg(long)]
+    tests: bool,
     /// Warnings are errors.
     #[arg(long, alias = "strict")]
     deny_warnings: bool,
 }
 
-/// Checks configuration, policies and policy tests.
+/// Checks configuration and policies; runs the policy tests where the settings or the arguments say so.
 pub fn check(settings: &Settings, args: &CheckArgs) -> Result<(), Failure> {
     let (config, mut found) = configuration(settings);
     let issuer = config.public_url().map(|public| public.issuer().to_owned());
@@ -33,6 +37,7 @@ pub fn check(settings: &Settings, args: &CheckArgs) -> Result<(), Failure> {
         .extend(issuer.as_ref().err().into_iter().flat_map(|error| error.0.iter().map(|text| setting(text))));
     let issuer = issuer.unwrap_or_else(|_| format!("http://{}", config.listen));
     let options = args.target.options(&config, &issuer)?;
+    let options = Options { run_tests: args.tests || config.policies.run_tests, ..options };
     let Checked { found: more, tests, snapshot } = check_policies(&options);
     found.extend(more);
     let failed: Vec<&Diagnostic> = tests.iter().filter_map(|outcome| outcome.failure.as_ref()).collect();
@@ -51,11 +56,14 @@ pub fn check(settings: &Settings, args: &CheckArgs) -> Result<(), Failure> {
         return Err(Failure::Tests(format!("{title}: {failures} of {} policy tests failed", tests.len())));
     }
     if let Some(snapshot) = snapshot {
+        let ran = match options.run_tests {
+            true => format!("{} tests passed", tests.len()),
+            false => "tests not run (grantwood test)".to_owned(),
+        };
         eprintln!(
-            "grantwood: {title} is valid: {} policies, {} global scopes, {} tests passed, {warnings} warnings, revision {}",
+            "grantwood: {title} is valid: {} policies, {} global scopes, {warnings} warnings, {ran}, revision {}",
             snapshot.policy_count(),
             snapshot.global().scopes.len(),
-            tests.len(),
             snapshot.revision()
         );
     }

@@ -71,7 +71,7 @@ enum Command {
         /// The folder.
         dir: PathBuf,
     },
-    /// Check configuration and policies, and run the policy tests; shows every error at once.
+    /// Check configuration and policies, as start-up and reload do, with lints; shows every error at once.
     Check(check::CheckArgs),
     /// Run the policy tests.
     Test(test::TestArgs),

@@ -116,7 +116,7 @@ pub struct Policies {
     pub source: PolicySource,
     /// Where clients go that are made through the API or pages.
     pub admin_writes: AdminWrites,
-    /// Whether the policy tests must pass before a set comes into force. `check` always runs them.
+    /// Whether the policy tests must pass before a set comes into force. `check` runs them then as well.
     pub run_tests: bool,
     /// Whether a folder without clients, roles and rules may start.
     pub allow_empty: bool,

@@ -9,15 +9,16 @@ use cedar_policy::{Effect, Policy, PolicyId};
 use super::catalog::{Catalog, is_admin};
 use super::compile::{self, Compiled};
 use super::decide::Decider;
-use super::diagnostics::Diagnostic;
+use super::diagnostics::{Diagnostic, Severity};
 use super::facts;
-use super::files::{Folder, Kind};
+use super::files::{Folder, Kind, Source};
 use super::load::{BASE, KERNEL, Loader, ReadClient, ReadRole};
 use super::names::Names;
 use super::rules::{self, Declared, Rule};
 use super::schema::schema_text;
 use super::slice::Index;
 use super::snapshot::{Global, LoadedClient, LoadedTests, PolicyInfo, Snapshot, info};
+use super::unread::Unread;
 use super::validate::{Cache, Checker};
 use crate::oauth::scope::Scope;
 
@@ -108,9 +109,9 @@ fn policies<'l, 'o, 'c, 'k>(
             set.compiled(policy, "permit", false);
         }
     }
-    let declared = declared(parts);
+    let declared = declared(parts, &set.loader.unread);
     for source in folder.sources.iter().filter(|s| s.kind == Kind::Rule) {
-        set.rules(&source.relative, &source.text, &declared);
+        set.rules(source, &declared);
     }
     set
 }
@@ -142,13 +143,20 @@ fn forbids(policies: &[Policy]) -> HashMap<String, (usize, Option<String>)> {
     ranked.collect()
 }
 
-fn declared(parts: &Parts) -> Declared {
+fn declared(parts: &Parts, unread: &Unread) -> Declared {
     let mut names: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
     names.insert("Client", parts.clients.iter().map(|read| read.client.id.to_string()).collect());
     names.insert("ClientGroup", parts.clients.iter().flat_map(|read| read.client.groups.clone()).collect());
     names.insert("Role", parts.roles.iter().map(|read| read.name.clone()).collect());
     names.insert("Scope", parts.catalog.actions().map(|action| action.scope.to_string()).collect());
     names.insert("ContentType", parts.catalog.content_types().map(|kind| kind.name.clone()).collect());
+    // What is declared with a mistake is declared.
+    for (kind, name) in [(Kind::Client, "Client"), (Kind::Role, "Role")] {
+        names.entry(name).or_default().extend(unread.names(kind).map(ToOwned::to_owned));
+    }
+    if unread.any(Kind::Catalog) {
+        names.retain(|kind, _| !["Scope", "ContentType"].contains(kind));
+    }
     Declared { names }
 }
 
@@ -172,13 +180,19 @@ impl Set<'_, '_, '_, '_> {
         }
     }
 
-    fn rules(&mut self, relative: &str, text: &str, declared: &Declared) {
+    fn rules(&mut self, source: &Source, declared: &Declared) {
+        let (relative, text) = (&source.relative, &source.text);
         let file = self.loader.shown(relative);
         let (rules, found) = rules::read(&file, &format!("policies/{relative}"), text, false);
+        if found.iter().any(|one| one.severity == Severity::Error) {
+            self.loader.unread.note(Kind::Rule, &source.stem);
+        }
         self.loader.found.extend(found);
+        // Under a schema without the content types of an unread document, what names them seems wrong.
+        let validate = !self.loader.unread.any(Kind::Catalog);
         for rule in rules {
             self.loader.found.extend(rules::unknown_names(&rule, declared, text));
-            self.rule(rule, text, true);
+            self.rule(rule, text, validate);
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Catalog {
     routes: Routes,
     /// Content types by the name that callers of the decision API use.
     resource_types: BTreeMap<String, String>,
+    /// A document of it could not be read, so that a content type that is not here may be declared all the same.
+    incomplete: bool,
 }
 
 /// A kind of thing that an API serves.
@@ -270,6 +272,12 @@ impl Catalog {
         merged
     }
 
+    /// Says that a document of it could not be read. The set is refused for that; what names a content type that
+    /// is missing here is no further mistake.
+    pub fn is_incomplete(&mut self) {
+        self.incomplete = true;
+    }
+
     /// What the catalog knows about a scope.
     pub fn action(&self, scope: &Scope) -> Option<&CatalogAction> {
         self.actions.get(scope)
@@ -289,6 +297,10 @@ impl Catalog {
     pub fn expand(&self, entry: &str) -> Result<Vec<Scope>, String> {
         if entry == "admin:*" {
             return Ok(self.actions.keys().filter(|scope| is_admin(scope)).cloned().collect());
+        }
+        let name = entry.rsplit_once('.').map_or(entry, |(name, _)| name);
+        if self.incomplete && is_content_type(name) && !self.types.contains_key(name) {
+            return Ok(Vec::new());
         }
         if let Some(name) = entry.strip_suffix(".*") {
             return self.types.get(name).map(|kind| kind.actions.clone()).ok_or_else(|| {

@@ -18,6 +18,7 @@ use super::shapes;
 use super::snapshot::{Global, LoadedTests, Role, Snapshot};
 use super::source::Tree;
 use super::testing::documents::TestsDocument;
+use super::unread::Unread;
 use super::validate::Cache;
 use super::yaml::{Node, Parsed, Step, parse};
 use crate::oauth::client::{ActFor, Client, ClientId};
@@ -50,6 +51,8 @@ pub(super) struct Loader<'a> {
     pub options: &'a Options,
     /// What was found so far.
     pub found: Vec<Diagnostic>,
+    /// What of it could not be read.
+    pub unread: Unread,
 }
 
 /// A role as it was read, with the places of its content types.
@@ -90,6 +93,8 @@ pub(super) struct Examined {
     pub snapshot: Option<Snapshot>,
     /// Errors first, then by place.
     pub found: Vec<Diagnostic>,
+    /// What of it could not be read.
+    pub unread: Unread,
 }
 
 /// Makes a snapshot of a folder's content, or says everything that is wrong with it.
@@ -100,7 +105,7 @@ pub(super) fn load(
     cache: &mut Cache,
     failures: &Arc<AtomicU64>,
 ) -> Result<Snapshot, Vec<Diagnostic>> {
-    let Examined { snapshot, found } = examine(options, folder, revision, cache, failures);
+    let Examined { snapshot, found, .. } = examine(options, folder, revision, cache, failures);
     match snapshot {
         Some(mut snapshot) if found.iter().all(|d| d.severity == Severity::Warning) => {
             snapshot.warnings = found;
@@ -126,6 +131,7 @@ pub(super) fn examine(
         let internal = |why: String| Examined {
             snapshot: None,
             found: vec![Diagnostic::file(options.tree.title(), why)],
+            unread: Unread::default(),
         };
         match thread.spawn_scoped(scope, work) {
             Ok(handle) => {
@@ -143,7 +149,8 @@ fn examine_here(
     cache: &mut Cache,
     failures: &Arc<AtomicU64>,
 ) -> Examined {
-    let mut loader = Loader { options, found: folder.errors.clone() };
+    let unread = Unread::of(options, folder);
+    let mut loader = Loader { options, found: folder.errors.clone(), unread };
     let catalog = loader.catalog(folder);
     let (global, source) = loader.global(folder, &catalog);
     let ceiling: BTreeSet<Scope> = global.scopes.iter().cloned().collect();
@@ -154,12 +161,13 @@ fn examine_here(
     loader.not_empty(folder);
     let parts = Parts { catalog, global, ceiling, ceiling_source: source, roles, clients, tests };
     let snapshot = assemble::assemble(&mut loader, parts, folder, revision, cache, failures);
-    let Loader { mut found, .. } = loader;
+    let Loader { mut found, unread, .. } = loader;
+    unread.silence(&mut found);
     super::check::allow::filter(&mut found, options, folder);
     found.sort_by(|a, b| {
         (a.severity, &a.file, a.line, a.column).cmp(&(b.severity, &b.file, b.line, b.column))
     });
-    Examined { snapshot, found }
+    Examined { snapshot, found, unread }
 }
 
 impl Loader<'_> {
@@ -199,6 +207,7 @@ impl Loader<'_> {
             Ok(parsed) => Some(parsed),
             Err(found) => {
                 self.found.extend(found);
+                self.unread.note(source.kind, &source.stem);
                 None
             }
         }
@@ -227,6 +236,9 @@ impl Loader<'_> {
                 }
             }
         }
+        if self.unread.any(Kind::Catalog) {
+            catalog.is_incomplete();
+        }
         catalog
     }
 
@@ -234,12 +246,16 @@ impl Loader<'_> {
         let file = self.options.tree.label().join("global.yaml");
         let nothing = |file| (Global { file, ..Global::default() }, "policies/global.yaml".to_owned());
         let Some(source) = folder.sources.iter().find(|s| s.kind == Kind::Global) else {
+            self.unread.note(Kind::Global, "global");
             return nothing(file);
         };
         let Some(parsed) = self.document::<GlobalDocument>(source, &shapes::GLOBAL) else {
             return nothing(file);
         };
         let scopes = self.expand(source, &parsed.tree, "scopes", &parsed.document.scopes, catalog);
+        if scopes.len() < parsed.document.scopes.len() {
+            self.unread.note(Kind::Global, &source.stem);
+        }
         let line = parsed.tree.place_of_field("scopes").0;
         let global = Global {
             scopes: scopes
@@ -344,7 +360,10 @@ impl Loader<'_> {
                         source: format!("policies/{}:{line}", source.relative),
                     });
                 }
-                Err(errors) => self.problems(source, &parsed.tree, errors, None),
+                Err(errors) => {
+                    self.unread.note(Kind::Client, &source.stem);
+                    self.problems(source, &parsed.tree, errors, None);
+                }
             }
         }
         clients
@@ -371,7 +390,8 @@ impl Loader<'_> {
     fn unknown_roles(&mut self, source: &Source, tree: &Node, document: &ClientDocument, roles: &[ReadRole]) {
         for (index, entry) in document.act_for.iter().enumerate() {
             let Some(ActFor::Role(name)) = ActFor::parse(entry) else { continue };
-            if !roles.iter().any(|role| role.name == name) {
+            let known = self.unread.has(Kind::Role, &name) || roles.iter().any(|role| role.name == name);
+            if !known {
                 let near = did_you_mean(&name, roles.iter().map(|role| role.name.as_str()));
                 let problem = FieldProblem {
                     field: format!("act_for[{index}]"),

@@ -42,6 +42,7 @@ mod table;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod usage;
 mod validate;
 pub mod watch;

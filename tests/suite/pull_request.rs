@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Backend, Client, Options, Repository, Server, backend, eventually, keys, scope};
+use crate::harness::{Backend, Client, Options, Repository, Server, backend, eventually, policies, scope};
 
 /// The client whose document the pull request edits.
 const ID: &str = "suite_report";
@@ -11,22 +11,11 @@ const ID: &str = "suite_report";
 const FOLLOWS: Duration = Duration::from_secs(2);
 
 fn document(entries: &[&str]) -> String {
-    let list: String = entries.iter().map(|entry| format!("  - {entry}\n")).collect();
-    format!(
-        "name: Report\ntype: confidential\ngrants: [jwt-bearer]\nauth: private_key_jwt\n\
-         public_keys: [keys/suite.pem]\nscopes:\n{list}"
-    )
+    policies::service("Report", entries)
 }
 
 fn client() -> Client {
-    Client {
-        id: ID.to_owned(),
-        document_id: String::new(),
-        secret: None,
-        key: Some(keys::CLIENT),
-        redirect_uri: String::new(),
-        by_key: true,
-    }
+    Client::of_file(ID)
 }
 
 /// `main`: the client may list and read forms, and a policy test says that it never deletes one.
@@ -46,8 +35,9 @@ fn repository() -> Repository {
     repository
 }
 
-/// The change widens the client by accident; the four commands say so, and the corrected one passes them.
-fn review(repository: &Repository) {
+/// The change widens the client by accident. It is valid, so `check` passes; `test` fails with the case, `plan` names
+/// the client, the scope and the line, and `prove` gives a request that shows it.
+fn mistake(repository: &Repository) {
     let name = format!("clients/{ID}.yaml");
     repository.git(&["checkout", "-q", "-b", "tidy-up"]);
     // "It reads everything about forms, one line is enough."
@@ -55,9 +45,13 @@ fn review(repository: &Repository) {
     repository.commit("Fewer lines for the report");
     let line = "policies/clients/suite_report.yaml:7";
 
-    // The set is valid; what it does is another matter.
-    repository.grantwood(&["policy", "show", ID]).ends(0).says(&["client.suite_report"]);
-    repository.grantwood(&["check"]).ends(4).says(&["the report deletes nothing", "expected deny"]);
+    repository.grantwood(&["check"]).ends(0).says(&["policies is valid", "0 warnings"]);
+    repository.grantwood(&["test"]).ends(4).says(&[
+        "policies/tests/suite_report.yaml:2:5",
+        "the report deletes nothing",
+        "expected deny, the decision is allow by client.suite_report",
+        "1 failed",
+    ]);
     repository.grantwood(&["plan", "main..HEAD", "--fail-on", "gain"]).ends(5).says(&[
         "gains",
         ID,
@@ -73,22 +67,29 @@ fn review(repository: &Repository) {
     assert_eq!(plan["clients"][0]["client"], ID, "{plan}");
     assert_eq!(plan["clients"][0]["change"], "gains", "{plan}");
     if solver() {
-        repository.grantwood(&["prove", "main..HEAD"]).ends(5).says(&[
+        let found = repository.grantwood(&["prove", "main..HEAD"]).ends(5).says(&[
             "REFUTED",
             "Client::\"suite_report\"",
             "client.suite_report",
-            "grantwood why --client suite_report",
         ]);
-        repository.grantwood(&["prove", "--invariants", "--policies", "HEAD"]).ends(0).says(&["proven"]);
+        // The counterexample is a request that one can run: the new set permits it, the old one does not.
+        let command = found.text.lines().find_map(|line| line.split_once("grantwood why ")).expect("a command").1;
+        let words: Vec<&str> = command.split_whitespace().take_while(|word| !word.starts_with('#')).collect();
+        let ask: Vec<&str> = ["why"].into_iter().chain(words).collect();
+        repository.grantwood(&ask).ends(0).says(&["ALLOW", "client.suite_report"]);
     }
     repository
         .grantwood(&["prove", "main..HEAD", "--solver", "/absent/cvc5"])
         .ends(7)
         .says(&["apt-get install cvc5"]);
+}
 
-    repository.write(&name, &document(&[scope::FIND]));
+/// The corrected change passes all four.
+fn corrected(repository: &Repository) {
+    repository.write(&format!("clients/{ID}.yaml"), &document(&[scope::FIND]));
     repository.commit("The report only lists forms");
-    repository.grantwood(&["check"]).ends(0);
+    repository.grantwood(&["check"]).ends(0).says(&["policies is valid", "0 warnings"]);
+    repository.grantwood(&["test"]).ends(0).says(&[" passed, 0 failed"]);
     repository.grantwood(&["plan", "main..HEAD", "--fail-on", "gain"]).ends(0).says(&[
         "loses",
         ID,
@@ -97,6 +98,7 @@ fn review(repository: &Repository) {
     ]);
     if solver() {
         repository.grantwood(&["prove", "main..HEAD"]).ends(0).says(&["proven", "Assumed:"]);
+        repository.grantwood(&["prove", "--invariants", "--policies", "HEAD"]).ends(0).says(&["proven"]);
     }
     // The same as a folder and as a bundle.
     repository.git(&["archive", "--format=tar.gz", "-o", "main.tgz", "main"]);
@@ -126,7 +128,8 @@ fn a_change_from_the_mistake_to_the_merge() {
         let before = repository.git(&["rev-parse", "main"]);
         assert_eq!(commit_of(server), before);
         let token = server.present(&client().assertion(server).sign()).access_token();
-        review(&repository);
+        mistake(&repository);
+        corrected(&repository);
         assert_eq!(commit_of(server), before, "what is not merged is not in force");
         touched(&repository, server);
 

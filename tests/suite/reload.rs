@@ -2,28 +2,17 @@
 
 use std::path::PathBuf;
 
-use crate::harness::{BOUND, Backend, Client, Options, Server, backend, eventually, keys, policies, scope};
+use crate::harness::{BOUND, Backend, Client, Options, Server, backend, eventually, policies, scope};
 
 /// The client whose document the stories edit.
 const ID: &str = "suite_reloaded";
 
 fn document(scopes: &[&str]) -> String {
-    let list: String = scopes.iter().map(|scope| format!("  - {scope}\n")).collect();
-    format!(
-        "name: Reloaded\ntype: confidential\ngrants: [jwt-bearer]\nauth: private_key_jwt\n\
-         public_keys: [keys/suite.pem]\nscopes:\n{list}"
-    )
+    policies::service("Reloaded", scopes)
 }
 
 fn client() -> Client {
-    Client {
-        id: ID.to_owned(),
-        document_id: String::new(),
-        secret: None,
-        key: Some(keys::CLIENT),
-        redirect_uri: String::new(),
-        by_key: true,
-    }
+    Client::of_file(ID)
 }
 
 fn path(server: &Server, name: &str) -> PathBuf {

@@ -13,7 +13,9 @@ impl Linter<'_> {
     pub fn lint_cases(&mut self) {
         let sources: Vec<&Source> = self.sources(Kind::Test).collect();
         let snapshot = self.snapshot;
-        for (source, loaded) in sources.into_iter().zip(&snapshot.tests) {
+        for source in sources {
+            let file = self.options.tree.label().join(&source.relative).display().to_string();
+            let Some(loaded) = snapshot.tests.iter().find(|loaded| loaded.file == file) else { continue };
             let document = &loaded.document;
             if document.tests.is_empty() && document.tables.is_empty() {
                 self.report(source, (0, 0), codes::GRANTS_NOTHING, "the file holds no test");
@@ -47,7 +49,7 @@ impl Linter<'_> {
     }
 
     fn known_role(&mut self, source: &Source, role: &str, place: (usize, usize)) {
-        if self.snapshot.roles.contains_key(role) {
+        if self.snapshot.roles.contains_key(role) || self.unread.has(Kind::Role, role) {
             return;
         }
         let near = did_you_mean(role, self.snapshot.roles.keys().map(String::as_str));

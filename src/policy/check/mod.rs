@@ -18,6 +18,7 @@ use super::load::{self, Examined, Options};
 use super::rules::{Rule, read};
 use super::snapshot::Snapshot;
 use super::testing::{Outcome, Suite};
+use super::unread::Unread;
 use super::validate::Cache;
 
 /// What a check found.
@@ -25,13 +26,13 @@ use super::validate::Cache;
 pub struct Checked {
     /// Errors first, then by place.
     pub found: Vec<Diagnostic>,
-    /// What came of the policy tests; none were run where there are errors.
+    /// What came of the policy tests; none are run where there are errors, or where [`Options::run_tests`] is off.
     pub tests: Vec<Outcome>,
     /// The set, where it could be loaded.
     pub snapshot: Option<Snapshot>,
 }
 
-/// Checks a folder: reading, documents, rules, lints, policy tests.
+/// Checks a folder: reading, documents, rules and lints; policy tests where the options say so.
 pub fn check(options: &Options) -> Checked {
     let (folder, revision) = load::read(options);
     check_content(options, &folder, &revision)
@@ -47,19 +48,24 @@ pub fn load_once(options: &Options) -> Result<Snapshot, LoadFailed> {
 /// Checks what was read.
 pub(super) fn check_content(options: &Options, folder: &Folder, revision: &str) -> Checked {
     let failures = Arc::new(AtomicU64::new(0));
-    let Examined { snapshot, mut found } =
+    let Examined { snapshot, mut found, unread } =
         load::examine(options, folder, revision, &mut Cache::default(), &failures);
     let sound = found.iter().all(|d| d.severity == Severity::Warning);
-    let Some(mut snapshot) = snapshot.filter(|_| sound) else {
+    let Some(mut snapshot) = snapshot else {
         return Checked { found, tests: Vec::new(), snapshot: None };
     };
-    let mut lints = Linter::new(&snapshot, folder, options).run();
+    // What could be read is linted beside the errors of what could not.
+    let mut lints = Linter::new(&snapshot, folder, options, &unread).run();
+    unread.silence(&mut lints);
     allow::filter(&mut lints, options, folder);
     found.extend(lints);
     found.sort_by(|a, b| {
         (a.severity, &a.file, a.line, a.column).cmp(&(b.severity, &b.file, b.line, b.column))
     });
-    let tests = Suite::of(&snapshot, None).run();
+    if !sound {
+        return Checked { found, tests: Vec::new(), snapshot: None };
+    }
+    let tests = if options.run_tests { Suite::of(&snapshot, None).run() } else { Vec::new() };
     snapshot.warnings.clone_from(&found);
     Checked { found, tests, snapshot: Some(snapshot) }
 }
@@ -69,6 +75,7 @@ struct Linter<'a> {
     snapshot: &'a Snapshot,
     folder: &'a Folder,
     options: &'a Options,
+    unread: &'a Unread,
     rules: Vec<LintedRule<'a>>,
     found: Vec<Diagnostic>,
 }
@@ -80,14 +87,19 @@ struct LintedRule<'a> {
 }
 
 impl<'a> Linter<'a> {
-    fn new(snapshot: &'a Snapshot, folder: &'a Folder, options: &'a Options) -> Self {
+    fn new(
+        snapshot: &'a Snapshot,
+        folder: &'a Folder,
+        options: &'a Options,
+        unread: &'a Unread,
+    ) -> Self {
         let mut rules = Vec::new();
         for source in folder.sources.iter().filter(|s| s.kind == Kind::Rule) {
             let (read, _) =
                 read(&source.relative, &format!("policies/{}", source.relative), &source.text, false);
             rules.extend(read.into_iter().map(|rule| LintedRule { rule, source }));
         }
-        Self { snapshot, folder, options, rules, found: Vec::new() }
+        Self { snapshot, folder, options, unread, rules, found: Vec::new() }
     }
 
     fn run(mut self) -> Vec<Diagnostic> {

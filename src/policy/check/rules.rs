@@ -98,6 +98,9 @@ impl Linter<'_> {
     }
 
     fn clients(&self, who: &Who, world: &World) -> Option<Vec<&Client>> {
+        if self.unread.any(Kind::Client) {
+            return None;
+        }
         let ids = world.clients(who)?;
         let found = ids.into_iter().filter_map(|id| self.snapshot.client(&ClientId::parse(id)?));
         Some(found.map(AsRef::as_ref).collect())
@@ -210,7 +213,8 @@ impl Linter<'_> {
     fn empty_rule_files(&mut self) {
         let sources: Vec<&Source> = self.sources(Kind::Rule).collect();
         for source in sources {
-            if !self.rules.iter().any(|one| std::ptr::eq(one.source, source)) {
+            let read = !self.unread.has(Kind::Rule, &source.stem);
+            if read && !self.rules.iter().any(|one| std::ptr::eq(one.source, source)) {
                 self.report(source, (0, 0), codes::GRANTS_NOTHING, "the file holds no policy");
             }
         }

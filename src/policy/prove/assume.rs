@@ -13,10 +13,10 @@ use crate::policy::compile::quoted;
 
 /// The assumptions of every proof, in words.
 pub(super) const ASSUMED: [&str; 5] = [
-    "requests and entities conform to the schema; scopes, content types and actions are those of the catalog",
+    "requests and entities conform to the schema; scopes (and which are sensitive), content types and actions are those of the catalog",
     "it is between 2020 and 2100; lifetimes and ages are not negative, and a token's life is positive",
     "a public client has only the code grant, and a client that a document declares is what the document says",
-    "a policy that fails to evaluate denies (so the server does), which can only take away from the new set",
+    "a policy that fails to evaluate denies, as in the server; what only the old set has is asked whether it can fail",
     "the solver and Cedar's symbolic compiler are right; every counterexample is replayed with Cedar itself",
 ];
 
@@ -54,12 +54,16 @@ pub(super) fn policies<'p>(
     }
     if environment.resource == "Scope" {
         // Membership matters only where somebody asks for it, and costs the solver much.
-        let named = stated.flat_map(Policy::entity_literals);
+        let stated: Vec<&Policy> = stated.collect();
+        let named = stated.iter().flat_map(|one| one.entity_literals());
         let types: BTreeSet<String> = named
             .filter(|uid| uid.type_name().basename() == "ContentType")
             .map(|uid| uid.id().unescaped().to_owned())
             .collect();
         texts.extend(catalog_of_scopes(catalog, &types));
+        if stated.iter().any(|one| one.to_string().contains("sensitive")) {
+            texts.push(sensitive(catalog));
+        }
     }
     if environment.resource == "ContentType"
         && let Some((content_type, _)) = environment.action.id().unescaped().rsplit_once('.')
@@ -100,6 +104,18 @@ fn catalog_of_scopes(catalog: &Catalog, types: &BTreeSet<String>) -> Vec<String>
         ));
     }
     texts
+}
+
+/// A scope is sensitive if and only if the catalog says so.
+fn sensitive(catalog: &Catalog) -> String {
+    let marked = catalog.actions().filter(|action| action.sensitive);
+    let marked: Vec<String> =
+        marked.map(|action| format!("Scope::{}", quoted(action.scope.as_str()))).collect();
+    let is = match marked.is_empty() {
+        true => "false".to_owned(),
+        false => format!("[{}].contains(resource)", marked.join(", ")),
+    };
+    format!("forbid (principal, action, resource) unless {{ resource.sensitive == {is} }};")
 }
 
 /// A client of a document has what the document says.

@@ -8,6 +8,7 @@ use cedar_policy_symcc::CompiledPolicySet;
 
 use super::environment::{Environment, Stated, environments, say_the_same, stated};
 use super::example::{self, Replay};
+use super::failing::{never_fails, reads_a_named_entity, refusal};
 use super::solver::{Answer, Prover, Query};
 use super::{MAX_EXAMPLES, Proof, assume};
 use crate::oauth::client::{Client, ClientId};
@@ -95,27 +96,107 @@ struct Comparison<'c, 's> {
     catalog: &'c Catalog,
 }
 
+/// What a side says about one kind of request, without the permits of clients' documents.
+struct Parts {
+    forbids: Vec<Stated>,
+    permits: Vec<Stated>,
+}
+
+impl Parts {
+    fn all(&self) -> Vec<Stated> {
+        joined(&self.forbids, &self.permits)
+    }
+
+    /// What is not said by the other side.
+    fn without(&self, other: &Self) -> Vec<Stated> {
+        let same = |one: &Stated, other: &Stated| one.forbids == other.forbids && one.says == other.says;
+        let others = other.all();
+        self.all().into_iter().filter(|one| !others.iter().any(|other| same(one, other))).collect()
+    }
+}
+
 impl Comparison<'_, '_> {
     async fn put(&self, schema: &Schema, prover: &mut Prover, proof: &mut Proof) {
-        let here = |side: &Side<'_>, forbids: bool| -> Vec<Stated> {
-            let mine = |one: &&Stated| one.forbids == forbids && self.environment.meets(&one.policy);
-            side.policies.iter().filter(mine).cloned().collect()
+        let here = |side: &Side<'_>| {
+            let mine = side.policies.iter().filter(|one| self.environment.meets(&one.policy)).cloned();
+            let (forbids, permits) = mine.partition(|one| one.forbids);
+            Parts { forbids, permits }
         };
-        let (old_forbids, new_forbids) = (here(self.before, true), here(self.after, true));
-        let (old_permits, new_permits) = (here(self.before, false), here(self.after, false));
-        let forbids_differ = !say_the_same(old_forbids.iter(), new_forbids.iter());
-        let permits_differ = !say_the_same(old_permits.iter(), new_permits.iter());
+        let (old, new) = (here(self.before), here(self.after));
         let clients = self.changed_clients();
-        if !forbids_differ && !permits_differ && clients.is_empty() {
+        let (gone, come) = (old.without(&new), new.without(&old));
+        if gone.is_empty() && come.is_empty() && clients.is_empty() {
             return;
         }
         proof.asked += 1;
-        if self.environment.principal != "Client" {
-            let (old, new) = (joined(&old_forbids, &old_permits), joined(&new_forbids, &new_permits));
-            self.question(&new, &old, &Asked::default(), schema, prover, proof).await;
+        for one in old.all().iter().chain(&come).filter(|one| reads_a_named_entity(&one.policy)) {
+            proof.misread(one);
+        }
+        let found = proof.examples.len();
+        self.compared(&old, &new, &clients, schema, prover, proof).await;
+        for one in self.failing(&come, schema, prover).await {
+            let note = format!("{} ({}) may fail to evaluate, and the server denies then", one.id, one.source);
+            if !proof.notes.contains(&note) {
+                proof.notes.push(note);
+            }
+        }
+        if proof.examples.len() > found {
             return;
         }
-        let (old, new) = ((&old_forbids[..], &old_permits[..]), (&new_forbids[..], &new_permits[..]));
+        let failing = self.failing(&gone, schema, prover).await;
+        if failing.is_empty() {
+            return;
+        }
+        // Where a policy of the old set fails, the server refuses; nothing that it is about may be new then.
+        let known = proof.unknown.len();
+        let refusals: Vec<Stated> = failing.iter().filter_map(|one| refusal(one)).collect();
+        let refusing = Parts { forbids: joined(&old.forbids, &refusals), permits: old.permits };
+        self.compared(&refusing, &new, &clients, schema, prover, proof).await;
+        if proof.unknown.len() > known || refusals.len() < failing.len() {
+            let names: Vec<String> =
+                failing.iter().map(|one| format!("{} ({})", one.id, one.source)).collect();
+            proof.unknown.push(format!(
+                "{}: {} of the old set may fail to evaluate, and the server refuses then what the new set may permit",
+                self.environment.title(),
+                names.join(", ")
+            ));
+        }
+    }
+
+    /// Which of these policies may fail to evaluate.
+    async fn failing<'p>(
+        &self,
+        policies: &'p [Stated],
+        schema: &Schema,
+        prover: &mut Prover,
+    ) -> Vec<&'p Stated> {
+        let mut failing = Vec::new();
+        for one in policies {
+            let alone = std::iter::once(&one.policy);
+            let assumed = assume::policies(self.environment, self.catalog, &[], alone);
+            if !never_fails(&one.policy, &assumed, self.environment, schema, prover).await {
+                failing.push(one);
+            }
+        }
+        failing
+    }
+
+    /// Asks whether what the new set permits, the old one permits.
+    async fn compared(
+        &self,
+        old: &Parts,
+        new: &Parts,
+        clients: &[&ClientId],
+        schema: &Schema,
+        prover: &mut Prover,
+        proof: &mut Proof,
+    ) {
+        let forbids_differ = !say_the_same(old.forbids.iter(), new.forbids.iter());
+        let permits_differ = !say_the_same(old.permits.iter(), new.permits.iter());
+        if self.environment.principal != "Client" {
+            self.question(&new.all(), &old.all(), &Asked::default(), schema, prover, proof).await;
+            return;
+        }
         if (forbids_differ || permits_differ) && self.declared(old, new, schema, prover, proof).await {
             return;
         }
@@ -123,7 +204,7 @@ impl Comparison<'_, '_> {
             let all = assume::parsed("anybody", &["permit (principal, action, resource);".to_owned()]);
             let all: Vec<Stated> =
                 all.into_iter().map(|policy| Stated::new(policy, "any document")).collect();
-            let (old, new) = (joined(&old_forbids, &all), joined(&new_forbids, &all));
+            let (old, new) = (joined(&old.forbids, &all), joined(&new.forbids, &all));
             self.question(&new, &old, &Asked::default(), schema, prover, proof).await;
         }
         if !permits_differ && clients.is_empty() {
@@ -134,14 +215,13 @@ impl Comparison<'_, '_> {
             chunks.push(&[]);
         }
         for chunk in chunks {
-            let with = |side: &Side<'_>, forbids: &[Stated], permits: &[Stated]| {
-                let mut all = joined(forbids, permits);
+            let with = |side: &Side<'_>, parts: &Parts| {
+                let mut all = parts.all();
                 let own = chunk.iter().filter_map(|id| side.clients.get(*id)).flatten();
                 all.extend(own.filter(|one| self.environment.meets(&one.policy)).cloned());
                 all
             };
-            let old = with(self.before, &old_forbids, &old_permits);
-            let new = with(self.after, &new_forbids, &new_permits);
+            let (old, new) = (with(self.before, old), with(self.after, new));
             let asked = Asked { clients: self.known(chunk), only: false };
             self.question(&new, &old, &asked, schema, prover, proof).await;
             if proof.examples.len() >= MAX_EXAMPLES {
@@ -173,8 +253,8 @@ impl Comparison<'_, '_> {
     /// somebody can try. It proves nothing; whether it found something.
     async fn declared(
         &self,
-        (old_forbids, old_permits): (&[Stated], &[Stated]),
-        (new_forbids, new_permits): (&[Stated], &[Stated]),
+        old: &Parts,
+        new: &Parts,
         schema: &Schema,
         prover: &mut Prover,
         proof: &mut Proof,
@@ -187,10 +267,9 @@ impl Comparison<'_, '_> {
             _ => true,
         };
         // What may let more pass: a forbid that is gone, a permit that is new.
-        let only = |a: &'_ [Stated], b: &'_ [Stated]| -> Vec<Stated> {
-            a.iter().filter(|one| !b.iter().any(|other| other.says == one.says)).cloned().collect()
-        };
-        let wider = joined(&only(old_forbids, new_forbids), &only(new_permits, old_permits));
+        let gone = old.without(new).into_iter().filter(|one| one.forbids);
+        let come = new.without(old).into_iter().filter(|one| !one.forbids);
+        let wider: Vec<Stated> = gone.chain(come).collect();
         let both = self.after.loaded.snapshot.clients.values().filter_map(|new| {
             let old = self.before.loaded.snapshot.clients.get(&new.client.id)?;
             wider.iter().any(|one| reached(one, &new.client)).then_some((old, new))
@@ -198,7 +277,7 @@ impl Comparison<'_, '_> {
         let own = |client: &Client, source: &str| -> Vec<Stated> {
             permits(client, source).into_iter().filter(|one| self.environment.meets(&one.policy)).collect()
         };
-        let (mut old, mut new) = (joined(old_forbids, old_permits), joined(new_forbids, new_permits));
+        let (mut old, mut new) = (old.all(), new.all());
         let mut clients = Vec::new();
         for (was, is) in both {
             let (a, b) = (own(&was.client, &was.source), own(&is.client, &is.source));

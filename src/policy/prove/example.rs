@@ -154,6 +154,11 @@ impl Replay<'_> {
                 format!("{id} ({source})")
             })
             .collect();
+        if failed {
+            // Cedar's own reasons are those of an answer that the server does not give.
+            let text = |error: &cedar_policy::AuthorizationError| format!("fails to evaluate: {error}");
+            reasons = diagnostics.errors().map(text).collect();
+        }
         reasons.sort();
         Some(Said { allowed: response.decision() == Decision::Allow && !failed, reasons })
     }

@@ -7,11 +7,16 @@
 //! them: (1) what the new forbids let pass, the old ones let pass, whatever is permitted; (2) without U, whatever
 //! the new set permits, the old one permits. From both follows the comparison with any U: a request that the new
 //! set permits is let pass by the old forbids (1), and it is permitted by U, which the old set has, or by (2).
+//!
+//! A policy that fails to evaluate denies in the server, and is left out by the symbolic compiler. Where the new set
+//! has such a policy, the server permits less than the proof believes. A policy that only the old set has is proven
+//! not to fail; one that may fail is taken to refuse all that it is about (`failing.rs`).
 
 mod assume;
 mod compare;
 mod environment;
 mod example;
+mod failing;
 mod invariants;
 mod render;
 mod solver;
@@ -19,6 +24,8 @@ mod solver;
 mod tests;
 
 use serde::Serialize;
+
+use self::environment::Stated;
 
 pub use compare::compare;
 pub use example::Example;
@@ -55,6 +62,8 @@ pub struct Proof {
     pub unknown: Vec<String>,
     /// What is data and not policy: no proof sees it.
     pub data: Vec<String>,
+    /// What somebody should look at, although it takes nothing from the statement.
+    pub notes: Vec<String>,
     /// What was taken for granted.
     pub assumptions: Vec<String>,
 }
@@ -72,7 +81,19 @@ impl Proof {
             examples: Vec::new(),
             unknown: Vec::new(),
             data: Vec::new(),
+            notes: Vec::new(),
             assumptions: assume::ASSUMED.map(ToOwned::to_owned).to_vec(),
+        }
+    }
+
+    /// Keeps a policy whose meaning the symbolic compiler does not have, once.
+    fn misread(&mut self, one: &Stated) {
+        let why = format!(
+            "{} ({}) reads attributes of an entity that it names; the server knows none but those of the request",
+            one.id, one.source
+        );
+        if !self.unknown.contains(&why) {
+            self.unknown.push(why);
         }
     }
 

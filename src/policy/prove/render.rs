@@ -31,6 +31,9 @@ pub fn text(proofs: &[Proof]) -> String {
                 let _ = writeln!(out, "    {line}");
             }
         }
+        for note in &proof.notes {
+            let _ = writeln!(out, "  note: {note}");
+        }
         out.push('\n');
     }
     let mut assumptions: Vec<&String> = proofs.iter().flat_map(|proof| &proof.assumptions).collect();

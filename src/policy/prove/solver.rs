@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cedar_policy_symcc::err::Error;
 use cedar_policy_symcc::solver::LocalSolver;
-use cedar_policy_symcc::{CedarSymCompiler, CompiledPolicySet, Env};
+use cedar_policy_symcc::{CedarSymCompiler, CompiledPolicy, CompiledPolicySet, Env};
 use tokio::process::Command;
 
 /// What the solver found out.
@@ -24,6 +24,8 @@ pub(super) enum Query<'q> {
     Implies(&'q CompiledPolicySet, &'q CompiledPolicySet),
     /// It permits nothing.
     Denies(&'q CompiledPolicySet),
+    /// It evaluates without an error.
+    NeverFails(&'q CompiledPolicy),
 }
 
 /// Asks the solver. It is started anew after a failure.
@@ -102,6 +104,9 @@ async fn put(
             .check_always_denies_with_counterexample_opt(a)
             .await
             .map(|env| env.map(|env| Some(Box::new(env)))),
+        (Query::NeverFails(a), true | false) => {
+            solver.check_never_errors_opt(a).await.map(|holds| (!holds).then_some(None))
+        }
         (Query::Implies(a, b), false) => {
             solver.check_implies_opt(a, b).await.map(|holds| (!holds).then_some(None))
         }

@@ -157,6 +157,100 @@ fn invariants_of_the_shipped_set() {
     );
 }
 
+/// A rule about the client `reporting`, in a file of its own.
+fn rule(condition: &str) -> String {
+    format!(
+        "@id(\"old\")\nforbid (principal == Client::\"reporting\", action in Action::\"grant\", resource)\nwhen {{ {condition} }};\n"
+    )
+}
+
+/// From a set with a rule to the shipped one, which does not have it; or the other way.
+fn with_a_rule(condition: &str, goes: bool) -> Option<Proof> {
+    let dir = copy();
+    fs::write(dir.path().join("rules/old.cedar"), rule(condition)).unwrap();
+    let (with, without) = (load(dir.path()), load(&shipped()));
+    let (old, new) = if goes { (&with, &without) } else { (&without, &with) };
+    with_solver(async |prover| compare(old, new, prover).await)
+}
+
+/// A policy that fails to evaluate denies in the server. Taking it out lets through what it refused, and Cedar
+/// alone would not see that.
+#[test]
+fn an_old_rule_that_fails_refuses() {
+    for fails in
+        ["9223372036854775807 + 1 > 0", "context.ttl.toMilliseconds() + 9223372036854775000 < 0"]
+    {
+        let Some(more) = with_a_rule(fails, true) else { return };
+        assert_eq!(more.verdict, Verdict::Refuted, "{fails}: {}", shown(&more));
+        let example = &more.examples[0];
+        assert_eq!(example.principal, "Client::\"reporting\"", "{example:?}");
+        assert!(example.refused_by.iter().any(|one| one.contains("fails to evaluate")), "{example:?}");
+    }
+    // It never applies, and it cannot fail between 2020 and 2100: nothing changes without it.
+    let same = with_a_rule("context.now.toTime().toMilliseconds() + 5 < 0", true).unwrap();
+    assert_eq!(same.verdict, Verdict::Proven, "{}", shown(&same));
+    // The same rule in the new set can only refuse more, and whoever reads the proof is told.
+    let less = with_a_rule("9223372036854775807 + 1 > 0", false).unwrap();
+    assert_eq!(less.verdict, Verdict::Proven, "{}", shown(&less));
+    assert!(less.notes.iter().any(|note| note.contains("may fail to evaluate")), "{:?}", less.notes);
+    // An entity that a rule names is one that the solver takes to exist, and the server has not.
+    let named = with_a_rule("User::\"x\" has blocked && User::\"x\".blocked", true).unwrap();
+    assert_ne!(named.verdict, Verdict::Proven, "{}", shown(&named));
+}
+
+/// With `--any-client`, clients of a database count, which may list anything.
+#[test]
+fn clients_of_the_database_count_if_asked() {
+    let dir = copy();
+    let prove = |any: bool| {
+        let set = load(dir.path());
+        let proofs = with_solver(async |prover| invariants(&set, None, any, prover).await)?;
+        Some(proofs.unwrap().swap_remove(0))
+    };
+    let Some(documents) = prove(false) else { return };
+    assert_eq!(documents.verdict, Verdict::Proven, "{}", shown(&documents));
+    let anybody = prove(true).unwrap();
+    assert_eq!(anybody.verdict, Verdict::Refuted, "{}", shown(&anybody));
+    assert!(anybody.examples.iter().all(|one| !one.declared), "{:?}", anybody.examples);
+    assert!(anybody.assumptions.iter().any(|one| one.contains("database")), "{:?}", anybody.assumptions);
+    // A rule says it for every client that there may be; which scopes are sensitive is the catalog's word.
+    let never = "@id(\"never\")\nforbid (principal is Client, action in Action::\"grant\", resource is Scope)\n\
+                 when { principal.kind == ClientKind::\"public\" && resource.sensitive };\n";
+    fs::write(dir.path().join("rules/never.cedar"), never).unwrap();
+    let ruled = prove(true).unwrap();
+    assert_eq!(ruled.verdict, Verdict::Proven, "{}", shown(&ruled));
+}
+
+/// A solver that does not know, says nothing, or dies proves nothing.
+#[test]
+fn a_solver_without_an_answer_proves_nothing() {
+    let dir = copy();
+    let path = dir.path().join("clients/reporting.yaml");
+    let more = fs::read_to_string(&path).unwrap() + "  - api::form.form.delete\n";
+    fs::write(&path, more).unwrap();
+    let (old, new) = (load(&shipped()), load(dir.path()));
+    let programs = tempfile::tempdir().unwrap();
+    for (name, body) in [
+        ("unknown", "while read line; do case \"$line\" in *check-sat*) echo unknown;; esac; done"),
+        ("hangs", "exec sleep 600"),
+        ("dies", "exit 0"),
+        ("babbles", "while read line; do echo '(error \"no\")'; done"),
+    ] {
+        let program = programs.path().join(name);
+        fs::write(&program, format!("#!/bin/sh\n[ \"$1\" = --version ] && exit 0\n{body}\n")).unwrap();
+        fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (a, b) = runtime.block_on(async {
+            let mut prover = Prover::open(&program, Duration::from_millis(100)).await.unwrap();
+            let compared = compare(&new, &old, &mut prover).await;
+            let file = "invariants: [{ name: x, principal: Client, actions: [\"grant:jwt_bearer\"] }]\n";
+            let files = Some(vec![("x.yaml".to_owned(), file.to_owned())]);
+            (compared, invariants(&new, files, false, &mut prover).await.unwrap().swap_remove(0))
+        });
+        assert_eq!((a.verdict, b.verdict), (Verdict::Unknown, Verdict::Unknown), "{name}: {}", shown(&a));
+    }
+}
+
 #[test]
 fn no_solver_is_said() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -3,7 +3,7 @@
 use super::mistakes::{copy, write};
 use super::{options, shipped};
 use crate::policy::check::{check, codes};
-use crate::policy::{Diagnostic, LoadFailed, Severity};
+use crate::policy::{Diagnostic, LoadFailed, Options, Severity};
 
 fn found(files: &[(&str, &str)]) -> Vec<Diagnostic> {
     let dir = copy();
@@ -272,7 +272,9 @@ fn unknown_scopes_and_content_types_are_errors_that_nobody_allows() {
 
 #[test]
 fn the_shipped_folder_has_no_findings() {
-    let checked = check(&options(&shipped()));
+    let options = Options { run_tests: true, ..options(&shipped()) };
+    let checked = check(&options);
     assert!(checked.found.is_empty(), "{}", LoadFailed(checked.found));
+    assert!(checked.tests.iter().all(|outcome| outcome.failure.is_none()));
     assert!(checked.tests.len() > 150 && checked.snapshot.is_some());
 }

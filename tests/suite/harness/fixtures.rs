@@ -76,6 +76,18 @@ impl User {
 }
 
 impl Client {
+    /// The client of a document that [`super::policies::service`] makes.
+    pub fn of_file(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            document_id: String::new(),
+            secret: None,
+            key: Some(keys::CLIENT),
+            redirect_uri: String::new(),
+            by_key: true,
+        }
+    }
+
     /// A grant assertion of this client's own, addressed to the issuer.
     pub fn assertion(&self, server: &Server) -> Assertion {
         Assertion::new(&self.id, server.issuer()).key(self.key.expect("the client registered a key"))
@@ -209,12 +221,12 @@ impl Server {
 
     /// The client of the suite's own documents that may act for editors.
     pub fn delegate(&self) -> Client {
-        file_client(policies::DELEGATE)
+        Client::of_file(policies::DELEGATE)
     }
 
     /// The client of the suite's own documents in the plugin's assertion style.
     pub fn owner_style(&self) -> Client {
-        file_client(policies::OWNER_STYLE)
+        Client::of_file(policies::OWNER_STYLE)
     }
 
     /// Changes a client by the management API.
@@ -284,15 +296,4 @@ impl Server {
 
 fn scoped(new: NewClient, scopes: &[&str]) -> NewClient {
     if scopes.is_empty() { new } else { new.with("scopes", scopes) }
-}
-
-fn file_client(id: &str) -> Client {
-    Client {
-        id: id.to_owned(),
-        document_id: String::new(),
-        secret: None,
-        key: Some(keys::CLIENT),
-        redirect_uri: String::new(),
-        by_key: true,
-    }
 }

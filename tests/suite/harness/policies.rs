@@ -44,6 +44,15 @@ pub fn add_suite_documents(to: &Path) {
     write(&to.join("keys/suite.pem"), keys::CLIENT.public);
 }
 
+/// A document of a confidential client that acts for itself by jwt-bearer, with the fixture key.
+pub fn service(name: &str, entries: &[&str]) -> String {
+    let list: String = entries.iter().map(|entry| format!("  - {entry}\n")).collect();
+    format!(
+        "name: {name}\ntype: confidential\ngrants: [jwt-bearer]\nauth: private_key_jwt\n\
+         public_keys: [keys/suite.pem]\nscopes:\n{list}"
+    )
+}
+
 /// Writes a document as an editor does: beside it, then renamed over it.
 pub fn write(path: &Path, content: impl AsRef<[u8]>) {
     let folder = path.parent().expect("a file in a folder");

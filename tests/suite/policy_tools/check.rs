@@ -32,11 +32,17 @@ fn exit_codes() {
     run(dir.path(), &["check", "--strict"]).ended(3);
     let test = "tests:\n  - name: wrong\n    client: spa\n    grant: code\n    expect: deny\n";
     write(&dir.path().join("policies/tests/wrong.yaml"), test);
-    let failed = run(dir.path(), &["check", "policies"]).ended(4);
-    assert!(
-        failed.out.contains("policies/tests/wrong.yaml:2:5") && failed.out.contains("test.failed"),
-        "{failed:?}"
-    );
+    // What start-up does not look at is `test`'s, and `check`'s where start-up looks at it.
+    let valid = run(dir.path(), &["check", "policies"]).ended(0);
+    assert!(valid.out.is_empty() || !valid.out.contains("test.failed"), "{valid:?}");
+    run(dir.path(), &["test", "policies"]).ended(4);
+    for arguments in [&["check", "--tests"][..], &["check", "--set", "policies.run_tests=true"]] {
+        let failed = run(dir.path(), arguments).ended(4);
+        assert!(
+            failed.out.contains("policies/tests/wrong.yaml:2:5") && failed.out.contains("test.failed"),
+            "{failed:?}"
+        );
+    }
     write(&both, "type: nobody\n");
     run(dir.path(), &["check"]).ended(3);
 }
@@ -81,6 +87,11 @@ fn formats() {
 
     let sarif = run(dir.path(), &["check", "--format", "sarif"]).ended(3).json();
     assert_eq!(sarif["version"], "2.1.0");
+    let schema = serde_json::from_str(&crate::source::read("tests/fixtures/sarif/sarif-schema-2.1.0.json"));
+    let schema = jsonschema::draft7::new(&schema.expect("JSON")).expect("a schema");
+    let wrong: Vec<String> = schema.iter_errors(&sarif).map(|error| error.to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(!schema.is_valid(&serde_json::json!({ "version": "2.1.0" })), "the schema refuses something");
     let driver = &sarif["runs"][0]["tool"]["driver"];
     let results = sarif["runs"][0]["results"].as_array().expect("results");
     assert!(results.len() >= 2, "{sarif}");
@@ -99,6 +110,51 @@ fn formats() {
     }
     let good = repository();
     assert_eq!(run(good.path(), &["check", "--format", "json"]).ended(0).json(), serde_json::json!([]));
+}
+
+/// One run says all: what could be read is linted beside the mistakes of what could not, and what only follows from
+/// a mistake is not said.
+#[test]
+fn lints_stand_beside_errors() {
+    let dir = broken();
+    let folder = dir.path().join("policies");
+    let rule = |id: &str, name: &str| {
+        format!("@id(\"{id}\")\nforbid (principal == Client::\"{name}\", action in Action::\"grant\", resource);\n")
+    };
+    write(&folder.join("rules/names.cedar"), rule("a", "reportin") + &rule("b", "bad"));
+    write(&folder.join("tests/names.yaml"), "tests: []\n");
+    write(&folder.join("tests/bad.yaml"), "tests: {}\n");
+    let all = run(dir.path(), &["check"]).ended(3).out;
+    for part in [
+        "policies/clients/bad.yaml:2:1",
+        "policies/rules/bad.cedar:2",
+        "policies/tests/bad.yaml:1",
+        "lint.unknown-client",
+        "did you mean reporting?",
+        "lint.public-destructive",
+        "the file holds no test",
+    ] {
+        assert!(all.contains(part), "{part}: {all}");
+    }
+    assert!(!all.contains("Client::\"bad\""), "what is declared with a mistake is declared: {all}");
+
+    // Without a ceiling, and without a content type, nothing is said that only follows from that.
+    let dir = repository();
+    write(&dir.path().join("policies/global.yaml"), "scops: []\n");
+    let all = run(dir.path(), &["check"]).ended(3);
+    assert!(all.out.contains("global.yaml:1:1") && !all.out.contains("warning"), "{}", all.out);
+    assert!(all.err.contains("1 errors, 0 warnings"), "{}", all.err);
+    let dir = repository();
+    write(&dir.path().join("policies/catalog/form.yaml"), "content_type: {}\n");
+    write(
+        &dir.path().join("policies/clients/x.yaml"),
+        "type: confidential\nscopes: [api::form.form.find, api::invoice.invoice.fnd]\n",
+    );
+    let all = run(dir.path(), &["check"]).ended(3);
+    for part in ["catalog/form.yaml:1:1", "unknown action api::invoice.invoice.fnd, did you mean"] {
+        assert!(all.out.contains(part), "{part}: {}", all.out);
+    }
+    assert!(all.err.contains("2 errors, 0 warnings"), "{}\n{}", all.err, all.out);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use serde_json::Value;
 
-use crate::harness::{Backend, JWT_BEARER, Options, Server, backend, policies, scope};
+use crate::harness::{Backend, Client, JWT_BEARER, Options, Server, backend, policies, scope};
 
 /// Decisions of the log.
 const MANY: usize = 100_000;
@@ -14,7 +14,7 @@ const MANY: usize = 100_000;
 fn recorded(server: &Server) -> Vec<Value> {
     let editor = server.editor();
     for id in ["suite_replayed_a", "suite_replayed_b"] {
-        let client = file_client(id);
+        let client = Client::of_file(id);
         for wanted in [scope::FIND, scope::FIND_ONE, scope::DELETE] {
             server.present_for(&client.assertion(server).sign(), wanted);
         }
@@ -28,25 +28,6 @@ fn recorded(server: &Server) -> Vec<Value> {
     server.terminate(std::time::Duration::from_secs(20));
     let text = std::fs::read_to_string(server.folder().join("decisions.jsonl")).expect("the log");
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-}
-
-fn file_client(id: &str) -> crate::harness::Client {
-    crate::harness::Client {
-        id: id.to_owned(),
-        document_id: String::new(),
-        secret: None,
-        key: Some(crate::harness::keys::CLIENT),
-        redirect_uri: String::new(),
-        by_key: true,
-    }
-}
-
-fn document(scopes: &[&str]) -> String {
-    let list: String = scopes.iter().map(|scope| format!("  - {scope}\n")).collect();
-    format!(
-        "name: Replayed\ntype: confidential\ngrants: [jwt-bearer]\nauth: private_key_jwt\n\
-         public_keys: [keys/suite.pem]\nscopes:\n{list}"
-    )
 }
 
 /// Writes a log of so many lines out of real ones; answers the lines that must differ: grants and re-checks of
@@ -83,7 +64,7 @@ fn many(path: &std::path::Path, real: &[Value]) -> BTreeSet<u64> {
 
 #[test]
 fn a_log_of_100_000_decisions_finds_exactly_the_planted_differences() {
-    let before = document(&[scope::FIND, scope::FIND_ONE]);
+    let before = policies::service("Replayed", &[scope::FIND, scope::FIND_ONE]);
     let options = Options::default()
         .env("GRANTWOOD_DECISIONS__FILE", "decisions.jsonl")
         .document("clients/suite_replayed_a.yaml", &before)
@@ -103,8 +84,8 @@ fn a_log_of_100_000_decisions_finds_exactly_the_planted_differences() {
         // To the policies of a pull request: the planted ones.
         let new = server.folder().join("new-policies");
         policies::copy(&server.policies(), &new);
-        policies::write(&new.join("clients/suite_replayed_a.yaml"), document(&[scope::FIND]));
-        let wider = document(&[scope::FIND, scope::FIND_ONE, scope::DELETE]);
+        policies::write(&new.join("clients/suite_replayed_a.yaml"), policies::service("Replayed", &[scope::FIND]));
+        let wider = policies::service("Replayed", &[scope::FIND, scope::FIND_ONE, scope::DELETE]);
         policies::write(&new.join("clients/suite_replayed_b.yaml"), &wider);
         let new_policies = ["--policies", "new-policies", "--fail-on-difference"];
         let output = server.cli(&[&["replay", "many.jsonl", "-o", "json"], &new_policies[..]].concat(), "");
