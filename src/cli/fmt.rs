@@ -1,4 +1,4 @@
-//! `fmt`: the one layout of Cedar and YAML files.
+//! `fmt`: the one layout of Cedar and YAML files, of a whole policy folder, a part of it, or single files.
 
 use std::path::PathBuf;
 
@@ -10,9 +10,9 @@ use crate::policy::format::{Laid, documents};
 /// Arguments of `fmt`.
 #[derive(Args)]
 pub struct FmtArgs {
-    /// Policy folders, or .cedar and .yaml files; absent = the configured folder.
+    /// Policy folders, folders of one such as policies/rules, or .cedar and .yaml files; absent = the configured folder.
     paths: Vec<PathBuf>,
-    /// Change nothing; say what would be changed, and end with 3 if anything would.
+    /// Change nothing; print what would be changed as a diff, and end with 3 if anything would.
     #[arg(long)]
     check: bool,
 }
@@ -37,9 +37,11 @@ pub fn fmt(settings: &Settings, args: &FmtArgs) -> Result<(), Failure> {
                 }
                 Laid::Changed(text) => {
                     changed += 1;
-                    println!("{}", document.path.display());
-                    if !args.check {
+                    if args.check {
+                        print!("{}", document.diff(&text));
+                    } else {
                         document.write(&text).map_err(Failure::Fault)?;
+                        println!("{}", document.path.display());
                     }
                 }
             }

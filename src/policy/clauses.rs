@@ -22,6 +22,8 @@ pub struct Clause {
     pub text: String,
     /// Byte offset of `when` or `unless` in the policy's text.
     pub offset: usize,
+    /// Byte offset of what stands between the braces.
+    pub body: usize,
     /// The same, ready to be evaluated.
     pub expression: Expression,
 }
@@ -59,9 +61,11 @@ pub fn split(id: &str, text: &str) -> Option<Parts> {
             return (word == ";").then_some(Parts { head, clauses });
         }
         let (open, close) = tokens.closing("{", "}")?;
-        let body = text[open..close - 1].trim().to_owned();
+        let inner = &text[open..close - 1];
+        let start = open + inner.len() - inner.trim_start().len();
+        let body = inner.trim().to_owned();
         let expression = Expression::from_str(&body).ok()?;
-        clauses.push(Clause { when: word == "when", text: body, offset, expression });
+        clauses.push(Clause { when: word == "when", text: body, offset, body: start, expression });
     }
     None
 }
@@ -148,6 +152,7 @@ mod tests {
         let shown: Vec<_> = parts.clauses.iter().map(|c| (c.when, c.reads_context())).collect();
         assert_eq!(shown, [(true, true), (false, false)]);
         assert!(text[parts.clauses[1].offset..].starts_with("unless"));
+        assert!(text[parts.clauses[1].body..].starts_with("principal.context"));
         assert_eq!(AsRef::<str>::as_ref(parts.head.id()), "x");
         assert!(split("x", "permit (principal, action, resource)").is_none());
         assert!(split("x", "").is_none());

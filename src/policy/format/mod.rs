@@ -8,8 +8,10 @@ mod yaml;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use similar::TextDiff;
+
 use super::diagnostics::Diagnostic;
-use super::files::{Folder, Kind, read_inside};
+use super::files::{Folder, Kind, Top, read_inside, reason, top};
 use super::write;
 
 /// What became of a file.
@@ -32,8 +34,11 @@ pub struct Document {
     cedar: bool,
 }
 
-/// The files below a policy folder, or one file; and what could not be read.
+/// The files below a policy folder, those of one of its folders, or one file; and what could not be read.
 pub fn documents(path: &Path) -> (Vec<Document>, Vec<Diagnostic>) {
+    if path.is_dir() && !is_policy_folder(path) {
+        return folder(path);
+    }
     if path.is_dir() {
         let Folder { sources, errors } = Folder::read(path);
         let documents =
@@ -44,13 +49,63 @@ pub fn documents(path: &Path) -> (Vec<Document>, Vec<Diagnostic>) {
             });
         return (documents.collect(), errors);
     }
+    match is_cedar(path) {
+        Some(cedar) => file(path, cedar),
+        None => {
+            let why = "only .cedar and .yaml files have a layout";
+            (Vec::new(), vec![Diagnostic::file(path.display().to_string(), why)])
+        }
+    }
+}
+
+/// By the file's ending; none = a file without a layout.
+fn is_cedar(path: &Path) -> Option<bool> {
+    match path.extension()?.to_str()? {
+        "cedar" => Some(true),
+        "yaml" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether a folder is a whole policy folder, or else one of its parts such as `rules/`.
+fn is_policy_folder(path: &Path) -> bool {
+    let known = |name: &str| matches!(top(name), Top::Global | Top::Documents(..));
+    fs::read_dir(path).is_ok_and(|entries| {
+        entries.flatten().any(|entry| {
+            let name = entry.file_name();
+            name.to_str().is_some_and(|name| known(name) && (name == "global.yaml" || entry.path().is_dir()))
+        })
+    })
+}
+
+/// The files of a part of a policy folder.
+fn folder(path: &Path) -> (Vec<Document>, Vec<Diagnostic>) {
     let shown = path.display().to_string();
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    let cedar = match ending {
-        Some("cedar") => true,
-        Some("yaml") => false,
-        _ => return (Vec::new(), vec![Diagnostic::file(shown, "only .cedar and .yaml files have a layout")]),
+    let mut names: Vec<PathBuf> = match fs::read_dir(path) {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        Err(error) => return (Vec::new(), vec![Diagnostic::file(shown, reason(&error))]),
     };
+    let hidden = |name: &PathBuf| {
+        name.file_name().and_then(|name| name.to_str()).is_none_or(|name| matches!(top(name), Top::Ignored))
+    };
+    names.retain(|name| !hidden(name));
+    names.sort();
+    let (mut documents, mut errors) = (Vec::new(), Vec::new());
+    for name in names {
+        if let Some(cedar) = is_cedar(&name) {
+            let (mut read, wrong) = file(&name, cedar);
+            documents.append(&mut read);
+            errors.extend(wrong);
+        }
+    }
+    if documents.is_empty() && errors.is_empty() {
+        errors.push(Diagnostic::file(shown, "holds no .cedar or .yaml files"));
+    }
+    (documents, errors)
+}
+
+fn file(path: &Path, cedar: bool) -> (Vec<Document>, Vec<Diagnostic>) {
+    let shown = path.display().to_string();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let read = fs::canonicalize(folder).map_err(|error| error.kind().to_string());
     match read.and_then(|root| read_inside(&root, path)) {
@@ -60,6 +115,14 @@ pub fn documents(path: &Path) -> (Vec<Document>, Vec<Diagnostic>) {
 }
 
 impl Document {
+    /// What a text would change, for people: a unified diff.
+    pub fn diff(&self, text: &str) -> String {
+        let name = self.path.display().to_string();
+        let diff = TextDiff::from_lines(self.text.as_str(), text);
+        let all = diff.unified_diff().context_radius(3).header(&name, &name).to_string();
+        all.chars().map(|c| if c == '\n' || c == '\t' || !c.is_control() { c } else { '?' }).collect()
+    }
+
     /// What the layout makes of it.
     pub fn laid(&self) -> Laid {
         lay(&self.text, self.cedar)

@@ -57,53 +57,12 @@ pub(super) fn refusal(stated: &Stated) -> Option<Stated> {
     Some(Stated::new(Policy::from_json(Some(id), json).ok()?, &stated.source))
 }
 
-/// Whether a policy reads attributes or tags of an entity that it names. The symbolic compiler takes that entity to
-/// exist; the server knows only those that a request is about, so that such a policy fails or finds nothing.
-pub(super) fn reads_a_named_entity(policy: &Policy) -> bool {
-    policy.to_json().is_ok_and(|json| reads(&json["conditions"]))
-}
-
-fn reads(json: &Value) -> bool {
-    match json {
-        Value::Array(items) => items.iter().any(reads),
-        Value::Object(map) => map.iter().any(|(key, value)| {
-            let reader = matches!(key.as_str(), "." | "has" | "getTag" | "hasTag");
-            (reader && value.get("left").is_some_and(names_an_entity)) || reads(value)
-        }),
-        _ => false,
-    }
-}
-
-fn names_an_entity(json: &Value) -> bool {
-    match json {
-        Value::Array(items) => items.iter().any(names_an_entity),
-        Value::Object(map) => map.iter().any(|(key, value)| key == "__entity" || names_an_entity(value)),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn policy(condition: &str) -> Policy {
         Policy::parse(None, format!("permit (principal, action, resource) when {{ {condition} }};")).unwrap()
-    }
-
-    #[test]
-    fn named_entities() {
-        for read in [
-            "User::\"x\".blocked",
-            "User::\"x\" has blocked",
-            "User::\"x\".hasTag(\"a\")",
-            "(if true then User::\"x\" else principal).blocked",
-            "true && !(principal.blocked || User::\"x\".blocked)",
-        ] {
-            assert!(reads_a_named_entity(&policy(read)), "{read}");
-        }
-        for plain in ["principal in Role::\"x\"", "context.user.blocked", "principal == User::\"x\""] {
-            assert!(!reads_a_named_entity(&policy(plain)), "{plain}");
-        }
     }
 
     #[test]

@@ -25,8 +25,6 @@ mod tests;
 
 use serde::Serialize;
 
-use self::environment::Stated;
-
 pub use compare::compare;
 pub use example::Example;
 pub use invariants::{InvariantsDocument, invariants};
@@ -83,17 +81,6 @@ impl Proof {
             data: Vec::new(),
             notes: Vec::new(),
             assumptions: assume::ASSUMED.map(ToOwned::to_owned).to_vec(),
-        }
-    }
-
-    /// Keeps a policy whose meaning the symbolic compiler does not have, once.
-    fn misread(&mut self, one: &Stated) {
-        let why = format!(
-            "{} ({}) reads attributes of an entity that it names; the server knows none but those of the request",
-            one.id, one.source
-        );
-        if !self.unknown.contains(&why) {
-            self.unknown.push(why);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Which policies and which conditions no test exercised. A policy is exercised when scope and conditions agreed in
-//! some case, also where another policy decided; a condition when it was true in one case and false in another.
+//! some case, also where another policy decided; a condition when it was true in one case and false in another; and so
+//! each operand of its `&&`, `||`, `!` and `if`, where it is evaluated at all.
 //!
 //! Counted is what the folder holds: rules, and what documents compile to. The server's own policies are counted
 //! where that is asked for. A client's permit for machine tokens counts only if the client can get such tokens.
@@ -25,7 +26,7 @@ pub struct Coverage {
     pub policies: usize,
     /// Of them, those that applied in a case.
     pub applied: usize,
-    /// Outcomes of conditions that are counted: two for each.
+    /// Outcomes of conditions and of their operands that are counted: two for each.
     pub outcomes: usize,
     /// Of them, those that were seen.
     pub seen: usize,
@@ -46,7 +47,7 @@ pub struct Gap {
 
 /// Runs the tests of a snapshot with an eye on what they reach.
 pub fn run(mut snapshot: Snapshot, filter: Option<&str>, counted: Counted) -> (Vec<Outcome>, Coverage) {
-    snapshot.decider.probe = Some(Probe::new(&snapshot));
+    snapshot.decider.probe = Some(Probe::new(&snapshot).with_operands());
     let outcomes = Suite::of(&snapshot, filter).run();
     let coverage = match &snapshot.decider.probe {
         Some(probe) => measure(&snapshot, probe, counted),
@@ -68,17 +69,27 @@ fn measure(snapshot: &Snapshot, probe: &Probe, counted: Counted) -> Coverage {
         if !seen.applied {
             gap(policy.source.clone(), "applies in no test".to_owned());
         }
-        for (index, clause) in parts.clauses.iter().enumerate() {
-            let (yes, no) = seen.clauses.get(index).copied().unwrap_or_default();
+        let mut outcomes = |reached: (bool, bool), offset: usize, what: &dyn Fn(&str) -> String| {
             coverage.outcomes += 2;
-            coverage.seen += usize::from(yes) + usize::from(no);
+            coverage.seen += usize::from(reached.0) + usize::from(reached.1);
+            for (_, outcome) in [(reached.0, "true"), (reached.1, "false")].iter().filter(|(seen, _)| !seen) {
+                gap(place(&policy, offset), what(outcome));
+            }
+        };
+        for (index, clause) in parts.clauses.iter().enumerate() {
+            let reached = seen.clauses.get(index).copied().unwrap_or_default();
             let word = if clause.when { "when" } else { "unless" };
             let text = brief(&clause.text);
-            for (reached, outcome) in [(yes, "true"), (no, "false")] {
-                if !reached {
-                    let place = place(&policy, clause.offset);
-                    gap(place, format!("{word} {{ {text} }} is {outcome} in no test"));
-                }
+            outcomes(reached, clause.offset, &|outcome| format!("{word} {{ {text} }} is {outcome} in no test"));
+            // What no case came to has no operands to speak of either.
+            let known = probe.operands(&policy.id, index).filter(|_| reached != (false, false));
+            let Some(operands) = known else { continue };
+            for (number, operand) in operands.all.iter().enumerate() {
+                let reached = seen.operands.get(index).and_then(|all| all.get(number)).copied();
+                let text = brief(&operand.text);
+                outcomes(reached.unwrap_or_default(), clause.body + operand.offset, &|outcome| {
+                    format!("{text} (in {word}) is {outcome} in no test")
+                });
             }
         }
     }

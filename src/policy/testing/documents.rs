@@ -181,6 +181,9 @@ pub struct TestContext {
     /// The assertion's life; default: 60 s.
     #[serde(default)]
     pub assertion_ttl: Option<Ttl>,
+    /// What the question does not carry, although it has an ordinary value. Default: nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<Absent>,
     /// Age of a token that is used. Default: 10 s.
     #[serde(default)]
     pub token_age: Option<Ttl>,
@@ -199,6 +202,18 @@ pub struct TestContext {
     /// What is stated about the subject. Default: nothing.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub subject: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A circumstance that the server may have nothing about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Absent {
+    /// What the user agreed to.
+    Consented,
+    /// The age of the sign-in.
+    AuthAge,
+    /// The assertion's life.
+    AssertionTtl,
 }
 
 /// A resource that is stated.

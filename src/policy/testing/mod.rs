@@ -3,6 +3,7 @@
 
 pub mod coverage;
 pub mod documents;
+mod operands;
 mod prepare;
 pub(in crate::policy) mod probe;
 

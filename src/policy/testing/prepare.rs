@@ -16,7 +16,7 @@ use super::super::snapshot::{LoadedTests, Snapshot};
 use super::super::stated::{Properties, Stated, Thing};
 use super::super::yaml::Step;
 use super::Case;
-use super::documents::{Expected, TestCase, TestContext, TestResource, TestTable, TestUser};
+use super::documents::{Absent, Expected, TestCase, TestContext, TestResource, TestTable, TestUser};
 use crate::oauth::client::{Client, ClientId};
 use crate::oauth::grant::GrantType;
 use crate::oauth::scope::Scope;
@@ -335,6 +335,13 @@ fn grant_facts(context: &TestContext, grant: GrantType, scope: Option<&Scope>) -
             facts.assertion_ttl_s = Some(context.assertion_ttl.map_or(60, |ttl| ttl.0));
         }
         GrantType::ClientCredentials => {}
+    }
+    for absent in &context.absent {
+        match absent {
+            Absent::Consented => facts.consented = None,
+            Absent::AuthAge => facts.auth_age_s = None,
+            Absent::AssertionTtl => facts.assertion_ttl_s = None,
+        }
     }
     Ok(facts)
 }

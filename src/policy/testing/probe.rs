@@ -4,15 +4,20 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use cedar_policy::{Authorizer, Entities, EntityUid, EvalResult, PolicySet, Request, eval_expression};
+use cedar_policy::{
+    Authorizer, Entities, EntityUid, EvalResult, Expression, PolicySet, Request, eval_expression,
+};
 
 use super::super::clauses::{self, Parts};
 use super::super::slice::Type;
 use super::super::snapshot::Snapshot;
+use super::operands::Operands;
 
 /// Looks on while questions are decided.
 pub struct Probe {
     parts: HashMap<String, Parts>,
+    /// By policy and condition, where a condition joins several operands.
+    operands: HashMap<String, Vec<Option<Operands>>>,
     /// Whether conditions after one that does not agree are looked at too.
     thorough: bool,
     seen: Mutex<HashMap<String, Seen>>,
@@ -25,6 +30,8 @@ pub struct Seen {
     pub applied: bool,
     /// By condition: was it ever true, was it ever false.
     pub clauses: Vec<(bool, bool)>,
+    /// By condition and operand: the same.
+    pub operands: Vec<Vec<(bool, bool)>>,
 }
 
 impl Probe {
@@ -34,7 +41,19 @@ impl Probe {
             let parts = clauses::split(&one.id, &one.text)?;
             Some((one.id, parts))
         });
-        Self { parts: parts.collect(), thorough: false, seen: Mutex::default() }
+        Self { parts: parts.collect(), operands: HashMap::new(), thorough: false, seen: Mutex::default() }
+    }
+
+    /// Looks into conditions as well: at each operand of `&&`, `||`, `!` and `if`.
+    pub fn with_operands(self) -> Self {
+        let of = |parts: &Parts| parts.clauses.iter().map(|clause| Operands::of(&clause.text)).collect();
+        let operands = self.parts.iter().map(|(id, parts)| (id.clone(), of(parts))).collect();
+        Self { operands, ..self }
+    }
+
+    /// The operands of a policy's condition, where it joins several.
+    pub fn operands(&self, id: &str, clause: usize) -> Option<&Operands> {
+        self.operands.get(id)?.get(clause)?.as_ref()
     }
 
     /// Looks at every condition of a policy, whatever the others say.
@@ -76,6 +95,7 @@ impl Probe {
                 Ok(EvalResult::Bool(holds)) => Some(holds),
                 _ => None,
             };
+            self.look_into(id, outcomes.len(), request, entities);
             outcomes.push(outcome);
             if outcome != Some(clause.when) && !self.thorough {
                 break;
@@ -84,6 +104,24 @@ impl Probe {
         let applied = outcomes.len() == parts.clauses.len()
             && outcomes.iter().zip(&parts.clauses).all(|(outcome, clause)| *outcome == Some(clause.when));
         self.note(id, applied, &outcomes);
+    }
+
+    fn look_into(&self, id: &str, clause: usize, request: &Request, entities: &Entities) {
+        let Some(operands) = self.operands(id, clause) else { return };
+        let mut noted = Vec::new();
+        let mut value = |expression: &Expression| match eval_expression(request, entities, expression) {
+            Ok(EvalResult::Bool(holds)) => Some(holds),
+            _ => None,
+        };
+        operands.look(&mut value, &mut |number, holds| noted.push((number, holds)));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = &mut seen.entry(id.to_owned()).or_default().operands;
+        seen.resize(seen.len().max(clause + 1), Vec::new());
+        seen[clause].resize(operands.all.len(), (false, false));
+        for (number, holds) in noted {
+            let outcomes = &mut seen[clause][number];
+            *outcomes = (outcomes.0 | holds, outcomes.1 | !holds);
+        }
     }
 
     /// Notes what is looked up for a question: the ceiling and the client's own permits; their one condition is the

@@ -15,8 +15,21 @@ fn files_are_laid_out_once() {
         "// about\n@id(\"x\") forbid(principal,action in Action::\"grant\",resource) when{context.ttl>duration(\"1h\")};",
     );
     let check = run(dir.path(), &["fmt", "--check"]).ended(3);
-    assert_eq!(check.out, "policies/clients/x.yaml\npolicies/rules/x.cedar\n");
+    for part in [
+        "--- policies/clients/x.yaml\n+++ policies/clients/x.yaml\n@@ -1,",
+        "-- api::form.form.find # why\n+  - api::form.form.find # why\n",
+        "--- policies/rules/x.cedar\n",
+        "+forbid (",
+    ] {
+        assert!(check.out.contains(part), "{part}: {}", check.out);
+    }
+    // A part of the folder, or one file: the other files are not looked at.
+    let rules = run(dir.path(), &["fmt", "--check", "policies/rules"]).ended(3).out;
+    assert!(rules.contains("x.cedar") && !rules.contains("x.yaml"), "{rules}");
+    run(dir.path(), &["fmt", "--check", "policies/rules/partners.cedar", "policies/catalog"]).ended(0);
     let before = run(dir.path(), &["policy", "show", "x.cedar", "--format", "json"]).ended(0);
+    let changed = run(dir.path(), &["fmt", "policies/rules", "policies/clients/x.yaml"]).ended(0);
+    assert_eq!(changed.out, "policies/rules/x.cedar\npolicies/clients/x.yaml\n");
     run(dir.path(), &["fmt"]).ended(0);
     let text = std::fs::read_to_string(&client).expect("the document");
     assert_eq!(text, "type: confidential\n# the list\nscopes:\n  - api::form.form.find # why\n");
@@ -37,5 +50,10 @@ fn what_is_not_understood_stays() {
     assert!(left.err.contains("left alone"), "{left:?}");
     assert_eq!(std::fs::read_to_string(&client).expect("the document"), text);
     run(dir.path(), &["fmt", "policies/keys"]).ended(3);
+    run(dir.path(), &["fmt", "policies/absent"]).ended(3);
+    std::os::unix::fs::symlink("../../secret", dir.path().join("policies/rules/out.cedar")).expect("a link");
+    write(&dir.path().join("secret"), "canary");
+    let link = run(dir.path(), &["fmt", "--check", "policies/rules"]).ended(3);
+    assert!(link.err.contains("out.cedar") && !format!("{}{}", link.out, link.err).contains("canary"), "{link:?}");
     run(dir.path(), &["fmt", "policies/README.md"]).ended(3);
 }

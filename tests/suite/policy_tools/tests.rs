@@ -60,16 +60,17 @@ fn coverage_names_what_no_test_reaches() {
     let dir = repository();
     let full = run(dir.path(), &["test", "--coverage", "--require-coverage"]).ended(0);
     assert!(full.out.contains("coverage: "), "{full:?}");
-    let rule = "@id(\"new\")\nforbid (principal in ClientGroup::\"partners\", action in Action::\"grant\", resource)\nwhen { context.ttl > duration(\"12m\") }\nunless {\n  context.ip.isLoopback() };\n";
+    let rule = "@id(\"new\")\nforbid (principal in ClientGroup::\"partners\", action in Action::\"grant\", resource)\nwhen { context.ttl > duration(\"12m\") ||\n  context.ttl < duration(\"1s\") }\nunless {\n  context.ip.isLoopback() };\n";
     write(&dir.path().join("policies/rules/new.cedar"), rule);
     let gaps = run(dir.path(), &["test", "--coverage", "--require-coverage"]).ended(4);
     for part in [
         "policies/rules/new.cedar:1: new: applies in no test",
-        "policies/rules/new.cedar:4: new: unless { context.ip.isLoopback() } is false in no test",
+        "policies/rules/new.cedar:4: new: context.ttl < duration(\"1s\") (in when) is true in no test",
+        "policies/rules/new.cedar:5: new: unless { context.ip.isLoopback() } is false in no test",
     ] {
         assert!(gaps.out.contains(part), "{part}: {}", gaps.out);
     }
-    assert!(!gaps.out.contains("new.cedar:3"), "its first condition is seen both ways: {}", gaps.out);
+    assert!(!gaps.out.contains("new.cedar:3"), "its first condition is seen both ways, and its first operand: {}", gaps.out);
 }
 
 #[test]
