@@ -15,11 +15,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::clock;
 use crate::config::Config;
 use crate::oauth::reject::Fault;
-use crate::policy::record::{Harmless, Kind, Packed};
+use crate::policy::record::{Harmless, Kind, Packed, Unasked};
 use crate::policy::{Answers, Asked, Decision, GrantQuestion, Record, Snapshot, Trace};
 use crate::store::{AuditRow, KIND_ADMIN, KIND_GRANT, KIND_SIGN_IN, Store};
 use crate::telemetry::{Lines, Metrics, Sinks};
 
+/// Entries a minute about requests that were refused before the policy was asked. Anybody can send such requests, so
+/// a flood of them must not fill the database; the log's files are bounded anyway.
+const UNASKED_A_MINUTE: u32 = 60;
 /// Most rows that wait for the database; beyond it they are lost, and counted.
 const WAITING: usize = 20_000;
 
@@ -33,6 +36,8 @@ pub struct Decisions {
     sample: u64,
     grants: bool,
     required: bool,
+    /// The minute, and the entries about unasked requests in it.
+    unasked: Mutex<(i64, u32)>,
     /// The last write of a background job failed.
     unwritable: AtomicBool,
     flushing: tokio::sync::Mutex<()>,
@@ -64,6 +69,7 @@ impl Decisions {
             sample: settings.sample_allows.max(1).into(),
             grants: config.audit.grants || config.audit.required,
             required: config.audit.required,
+            unasked: Mutex::new((0, 0)),
             unwritable: AtomicBool::new(false),
             flushing: tokio::sync::Mutex::new(()),
         })
@@ -127,6 +133,35 @@ impl Decisions {
             }
             None => Ok(()),
         }
+    }
+
+    /// Records a token or code request that was refused before the policy was asked: always in the log, and with
+    /// [`UNASKED_A_MINUTE`] in the audit table; what is beyond is counted.
+    pub fn unasked(&self, revision: &str, unasked: &Unasked<'_>) {
+        if self.lines.is_none() && !self.grants {
+            return;
+        }
+        let record = Record::unasked(unasked, revision);
+        if self.grants {
+            match self.has_room(unasked.now_ms / 60_000) {
+                true => self.queue(AuditRow {
+                    // The request's own id is that of the entry about what the policy decided.
+                    id: clock::new_id().unwrap_or_else(|_| format!("{}.unasked", unasked.request_id)),
+                    ..row(KIND_GRANT, std::slice::from_ref(&record))
+                }),
+                false => self.metrics.decision_lost("refusals"),
+            }
+        }
+        self.write(record);
+    }
+
+    fn has_room(&self, minute: i64) -> bool {
+        let mut spent = self.unasked.lock().unwrap_or_else(PoisonError::into_inner);
+        if spent.0 != minute {
+            *spent = (minute, 0);
+        }
+        spent.1 += 1;
+        spent.1 <= UNASKED_A_MINUTE
     }
 
     /// Whether decisions about uses may go on: under `audit.required` not while the database takes no writes.
@@ -253,6 +288,34 @@ fn row(kind: &str, records: &[Record]) -> AuditRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flood_of_refusals_has_a_bound() {
+        let metrics = Arc::new(Metrics::new());
+        let decisions = Decisions::open(&Config::default(), &metrics).unwrap();
+        let unasked = Unasked {
+            now_ms: 600_000,
+            ip: std::net::Ipv4Addr::LOCALHOST.into(),
+            request_id: "r",
+            client: None,
+            action: "grant",
+            reason: "UnsupportedGrant",
+            error: "unsupported_grant_type",
+        };
+        for _ in 0..10_000 {
+            decisions.unasked("rev", &unasked);
+        }
+        let waiting = || decisions.rows.lock().unwrap().len();
+        assert_eq!(waiting(), 60);
+        let lost = r#"grantwood_decisions_lost_total{sink="refusals"} 9940"#;
+        assert!(metrics.encode().contains(lost), "{}", metrics.encode());
+        decisions.unasked("rev", &Unasked { now_ms: 660_000, ..unasked });
+        assert_eq!(waiting(), 61);
+        let rows = decisions.rows.lock().unwrap();
+        let row = &rows[0];
+        assert_eq!((row.kind.as_str(), row.decision.as_str(), row.policies.as_str()), ("grant", "deny", ""));
+        assert!(row.detail.contains("UnsupportedGrant") && row.id != rows[1].id, "{row:?}");
+    }
 
     #[test]
     fn a_sample_is_the_same_for_all_decisions_of_a_request() {

@@ -4,25 +4,27 @@ use clap::{Args, ValueEnum};
 
 use super::{Failure, Settings, block_on, plan_server};
 use crate::app::clock::Clock;
+use crate::app::policy_source;
 use crate::app::start::policy_options;
 use crate::config::Config;
 use crate::flow::live_plan;
 use crate::policy::Options;
 use crate::policy::plan::{self, Loaded};
-use crate::policy::source::{Here, Tree, resolve_pair};
-use crate::store::Store;
+use crate::policy::source::{Here, Tree, resolve, resolve_pair};
+use crate::store::{OpenError, Store};
 
 /// Arguments of `plan`.
 #[derive(Args)]
 pub struct PlanArgs {
-    /// OLD NEW: folders, bundles, or git revisions (REV, REV:folder); or one A..B.
+    /// OLD NEW: folders, bundles, or git revisions (REV, REV:folder); or one A..B; or NEW alone, against the policies
+    /// of the settings.
     #[arg(required = true, num_args = 1..=2, value_name = "OLD NEW")]
     sets: Vec<String>,
     /// How to print it.
     #[arg(long, default_value = "text")]
     format: Format,
-    /// Count the live tokens of this database that the change touches: sqlite:PATH or postgres://… . Nothing is
-    /// written to its rows. With no value: the database of the settings.
+    /// Count the live tokens of this database that the change touches: sqlite:PATH or postgres://… . It is only read;
+    /// tables of another release are refused. With no value: the database of the settings.
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
     database: Option<String>,
     /// Count the live tokens of this running server instead, from its list of tokens: what clients lose. Needs an
@@ -93,7 +95,13 @@ pub fn plan(settings: &Settings, args: &PlanArgs) -> Result<(), Failure> {
 
 /// Loads the two sets that arguments name.
 pub fn pair(config: &Config, sets: &[String]) -> Result<(Loaded, Loaded), Failure> {
-    let (old, new) = resolve_pair(sets, &here(config)?).map_err(Failure::Usage)?;
+    let (old, new) = match sets {
+        // One set that is no range is what would take the place of the settings' own.
+        [new] if !new.contains("..") || std::path::Path::new(new).exists() => {
+            (configured(config)?, resolve(new, &here(config)?).map_err(Failure::Usage)?)
+        }
+        _ => resolve_pair(sets, &here(config)?).map_err(Failure::Usage)?,
+    };
     // Each is read by a thread of its own: with many clients that is most of the time.
     let failed = |_| Failure::Fault("loading failed; this is a bug".to_owned());
     std::thread::scope(|scope| {
@@ -103,10 +111,19 @@ pub fn pair(config: &Config, sets: &[String]) -> Result<(Loaded, Loaded), Failur
     })
 }
 
+/// The set of the settings: the folder, or the commit where their git source stands.
+pub fn configured(config: &Config) -> Result<Tree, Failure> {
+    let public = config.public_url()?;
+    Ok(policy_source::options(config, public.issuer()).map_err(Failure::Invalid)?.tree)
+}
+
 /// Where arguments are looked up: the working folder, and the policy folder of the settings within a commit.
 pub fn here(config: &Config) -> Result<Here, Failure> {
     let mut here = Here::now().map_err(Failure::Fault)?;
-    if config.policies.path.is_relative() {
+    let git = &config.policies.source.git;
+    if git.path.is_some() || git.url.is_some() {
+        here.subfolder = git.subfolder.display().to_string();
+    } else if config.policies.path.is_relative() {
         here.subfolder = config.policies.path.display().to_string();
     }
     Ok(here)
@@ -120,23 +137,27 @@ pub fn loaded(config: &Config, tree: Tree) -> Result<Loaded, Failure> {
     Loaded::open(&options).map_err(|failed| Failure::Invalid(format!("{name} is not valid:\n{failed}")))
 }
 
-fn database_url(config: &Config) -> String {
+/// The database of the settings.
+pub fn database_url(config: &Config) -> String {
     let default = || format!("sqlite:{}", config.data_dir.join("grantwood.db").display());
     config.database.url.clone().unwrap_or_else(default)
 }
 
 async fn live(url: String, old: &Loaded, new: &Loaded) -> Result<plan::Live, Failure> {
-    // A database that is not there would be made.
-    let path = url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
-    if let Some(path) = path.filter(|path| !std::path::Path::new(path).exists()) {
-        return Err(Failure::Usage(format!("there is no database {path}")));
-    }
-    let store = tokio::task::spawn_blocking(move || Store::open(&url))
-        .await
-        .map_err(|error| Failure::Fault(error.to_string()))?
-        .map_err(|error| Failure::Fault(error.to_string()))?;
+    let store = to_read(url).await?;
     let now_ms = Clock::start().now_ms();
     let live = live_plan::live(&store, now_ms, &old.snapshot, &new.snapshot).await;
     store.close().await;
     Ok(live?)
+}
+
+/// Opens a database as it is: a command that looks changes nothing, not even the tables of an older release.
+pub async fn to_read(url: String) -> Result<Store, Failure> {
+    tokio::task::spawn_blocking(move || Store::open_to_read(&url))
+        .await
+        .map_err(|error| Failure::Fault(error.to_string()))?
+        .map_err(|error| match error {
+            OpenError::Url(_) | OpenError::Tables(_) => Failure::Usage(error.to_string()),
+            other => Failure::Fault(other.to_string()),
+        })
 }

@@ -7,12 +7,13 @@ use clap::{Args, ValueEnum};
 
 use super::{Failure, Settings, block_on, plan};
 use crate::policy::prove::{self, Proof, Prover, Verdict};
-use crate::policy::source::{Tree, resolve};
+use crate::policy::source::resolve;
 
 /// Arguments of `prove`.
 #[derive(Args)]
 pub struct ProveArgs {
-    /// OLD NEW: that NEW permits nothing that OLD did not. Folders, bundles, or git revisions; or one A..B.
+    /// OLD NEW: that NEW permits nothing that OLD did not. Folders, bundles, or git revisions; or one A..B; or NEW
+    /// alone, against the policies of the settings.
     #[arg(num_args = 0..=2, value_name = "OLD NEW", required_unless_present = "invariants")]
     sets: Vec<String>,
     /// That no policy permits what policies/invariants/*.yaml name; or the file or folder given here. With OLD NEW:
@@ -56,7 +57,7 @@ pub fn prove(settings: &Settings, args: &ProveArgs) -> Result<(), Failure> {
         true => {
             let tree = match &args.policies {
                 Some(set) => resolve(set, &plan::here(&config)?).map_err(Failure::Usage)?,
-                None => Tree::from(config.policies.path.clone()),
+                None => plan::configured(&config)?,
             };
             (None, plan::loaded(&config, tree)?)
         }

@@ -9,13 +9,13 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::Format;
-use super::{Failure, Settings, block_on};
-use crate::app::start::{open_store, policy_options};
+use super::{Failure, Settings, block_on, plan};
+use crate::app::start::policy_options;
 use crate::config::Config;
 use crate::oauth::client::{Client, ClientId};
 use crate::policy::record::Record;
 use crate::policy::replay::{Difference, Outcome, Replay};
-use crate::policy::source::{Here, resolve};
+use crate::policy::source::resolve;
 use crate::policy::{ClientDocument, Engine, Mode, Options, Snapshot};
 use crate::store::Store;
 
@@ -71,12 +71,11 @@ pub fn replay(settings: &Settings, args: &ReplayArgs) -> Result<(), Failure> {
 
 fn engine(config: &Config, args: &ReplayArgs) -> Result<Engine, Failure> {
     let public = config.public_url()?;
-    let mut options: Options = policy_options(config, public.issuer());
-    if let Some(policies) = &args.policies {
-        let here = Here::now().map_err(Failure::Fault)?;
-        options.tree = resolve(policies, &here).map_err(Failure::Usage)?;
-    }
-    options.run_tests = false;
+    let tree = match &args.policies {
+        Some(policies) => resolve(policies, &plan::here(config)?).map_err(Failure::Usage)?,
+        None => plan::configured(config)?,
+    };
+    let options = Options { tree, run_tests: false, ..policy_options(config, public.issuer()) };
     Engine::open(options).map_err(|failed| Failure::Invalid(failed.to_string()))
 }
 
@@ -86,7 +85,7 @@ async fn database(config: &Config) -> Result<Option<Store>, Failure> {
     if config.database.url.is_none() && !file.exists() {
         return Ok(None);
     }
-    Ok(Some(open_store(config).await?))
+    Ok(Some(plan::to_read(plan::database_url(config)).await?))
 }
 
 /// A client of the policies, or of the database; looked up once.

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Ask;
 use super::activity::{self, Did};
 use super::authorize::{self, AuthorizationRequest, Target};
 use super::caller::Caller;
-use super::explain;
+use super::{Ask, explain, unasked};
 use crate::app::App;
 use crate::app::clients::ClientState;
 use crate::app::clock;
@@ -222,6 +221,7 @@ pub async fn decide(
         Err(Stop::Reject(reject)) => {
             let client = request.client_id.as_str();
             Event::AuthorizationRefused { client, user: &signed_in.user.id, reject: &reject }.emit();
+            unasked::refused(app, ask, Some(client), GrantType::AuthorizationCode.action(), &reject);
             Ok(authorize::error_redirect(app, &target.redirect, request.state.as_deref(), &reject))
         }
         Err(Stop::Fault(fault)) => Err(fault),

@@ -34,6 +34,7 @@ pub mod scopes;
 pub mod session;
 pub mod sign_in;
 pub mod trusted;
+pub mod unasked;
 pub mod usage;
 pub mod users;
 

@@ -10,6 +10,7 @@ use super::consent::{self, Choice, ConsentData, SignedIn};
 use crate::app::users::canonical;
 use crate::app::{App, clock};
 use crate::config::EarlyErrors;
+use crate::oauth::grant::GrantType;
 use crate::oauth::reject::{Fault, Reject, Stop};
 use crate::oauth::scope;
 use crate::oauth::secret::{Kind, Secret, SecretHash};
@@ -59,6 +60,25 @@ pub async fn begin(
     browser: SecretHash,
     signed_in: Option<&SignedIn>,
 ) -> Result<Answer, Stop> {
+    let answer = taken(app, ask, params, browser, signed_in).await;
+    if let Err(Stop::Reject(reject)) = &answer {
+        unasked(app, ask, params, reject);
+    }
+    answer
+}
+
+fn unasked(app: &App, ask: &Ask, params: &AuthorizeParams, reject: &Reject) {
+    let (client, action) = (params.client_id.as_deref(), GrantType::AuthorizationCode.action());
+    super::unasked::refused(app, ask, client, action, reject);
+}
+
+async fn taken(
+    app: &App,
+    ask: &Ask,
+    params: &AuthorizeParams,
+    browser: SecretHash,
+    signed_in: Option<&SignedIn>,
+) -> Result<Answer, Stop> {
     let snapshot = app.policies.current();
     for name in ["client_id", "redirect_uri"] {
         if params.repeated.iter().any(|repeated| repeated == name) {
@@ -71,7 +91,10 @@ pub async fn begin(
         Ok(request) => request,
         // Attack rows C7, D15: whoever asks for it is shown a page, before a person did anything.
         Err(reject) if app.config.pages.early_errors == EarlyErrors::Page => return Err(reject.into()),
-        Err(reject) => return Ok(Answer::Redirect(refused(app, &target, params.state.as_deref(), &reject))),
+        Err(reject) => {
+            unasked(app, ask, params, &reject);
+            return Ok(Answer::Redirect(refused(app, &target, params.state.as_deref(), &reject)));
+        }
     };
     if request.prompt.none {
         let answer = without_asking(app, ask, &target, &request, signed_in).await?;

@@ -5,6 +5,7 @@
 
 mod http;
 mod packed;
+mod parts;
 mod question;
 mod stated;
 
@@ -17,17 +18,16 @@ use super::facts::datetime;
 use super::question::{
     Actor, AdminQuestion, AdminResource, Asked, Decision, GrantFacts, GrantQuestion, UseQuestion,
 };
-use crate::oauth::grant::GrantType;
-use crate::oauth::scope::Scope;
-use crate::oauth::user::User;
 
 pub use http::HttpRecord;
 pub use packed::Packed;
+pub use parts::{TokenRecord, UserRecord};
 pub use question::Missing;
 pub use stated::StatedRecord;
 
 /// Longest segment of a path that is kept, in bytes: an id fits, a token does not.
 const MAX_SEGMENT: usize = 48;
+
 /// One decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -56,7 +56,11 @@ pub struct Record {
     pub user: Option<UserRecord>,
     /// Ids of the deciding policies, sorted; none = nothing permits it.
     pub policies: Vec<String>,
-    /// The OAuth error code of the forbid that decided.
+    /// Why the request was refused before the policy was asked: a variant of the server's reasons, such as
+    /// `Client(Secret)`. There is no deciding policy then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The OAuth error code of the forbid that decided, or of the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Ids of policies that could not be evaluated, or `question` if it could not be put.
@@ -122,36 +126,6 @@ pub enum Verdict {
     Deny,
 }
 
-/// The user as the decision saw them. The address is left out; no rule should need it in a log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserRecord {
-    /// The document id.
-    pub id: String,
-    /// The sign-in name.
-    pub name: String,
-    /// Names of role documents.
-    pub roles: Vec<String>,
-    /// May do nothing.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub blocked: bool,
-    /// The address was confirmed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub confirmed: bool,
-}
-
-/// What a policy may know about a token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenRecord {
-    /// What it carries.
-    pub scopes: Vec<Scope>,
-    /// How it was obtained.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grant: Option<GrantType>,
-    /// Seconds since it was issued.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub age: Option<u64>,
-}
-
 /// Where a decision belongs.
 #[derive(Clone, Copy, Debug)]
 pub struct Trace<'a> {
@@ -170,6 +144,25 @@ pub struct Harmless<'a> {
     pub headers: &'a [String],
     /// Stated properties.
     pub properties: &'a [String],
+}
+
+/// A request that was refused before the policy was asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Unasked<'a> {
+    /// When, in milliseconds since 1970, UTC.
+    pub now_ms: i64,
+    /// From where.
+    pub ip: IpAddr,
+    /// The request's id.
+    pub request_id: &'a str,
+    /// Who asked, as far as that can be a client's name.
+    pub client: Option<&'a str>,
+    /// The Cedar action that would have been asked about; `grant` where that is not known.
+    pub action: &'a str,
+    /// The server's reason.
+    pub reason: &'a str,
+    /// The OAuth error code.
+    pub error: &'a str,
 }
 
 impl Record {
@@ -194,6 +187,7 @@ impl Record {
             client_off: false,
             user: None,
             policies: decision.policies.clone(),
+            reason: None,
             error: decision.error.clone(),
             errors: decision.errors.iter().map(|text| policy_of(text)).collect(),
             revision: revision.to_owned(),
@@ -213,6 +207,37 @@ impl Record {
             Asked::SignIn(question) => record.user = Some(UserRecord::of(question.user)),
         }
         record
+    }
+
+    /// Writes down that a token or code request was refused before the policy was asked. `client` is a name that
+    /// can be one of a client; nobody checked more of it.
+    pub fn unasked(unasked: &Unasked<'_>, revision: &str) -> Self {
+        let named = super::compile::quoted(unasked.client.unwrap_or_default());
+        Self {
+            event: Event::Decision,
+            time: datetime(unasked.now_ms),
+            kind: Kind::Grant,
+            decision: Verdict::Deny,
+            principal: format!("Client::{named}"),
+            action: unasked.action.to_owned(),
+            resource: "Server::\"self\"".to_owned(),
+            client: unasked.client.map(ToOwned::to_owned),
+            client_off: false,
+            user: None,
+            policies: Vec::new(),
+            reason: Some(unasked.reason.to_owned()),
+            error: Some(unasked.error.to_owned()),
+            errors: Vec::new(),
+            revision: revision.to_owned(),
+            request_id: unasked.request_id.to_owned(),
+            jti: None,
+            ip: unasked.ip,
+            us: 0,
+            facts: None,
+            token: None,
+            http: None,
+            stated: None,
+        }
     }
 
     /// The scope that a grant or a re-check was about; none = the grant as a whole.
@@ -350,18 +375,6 @@ impl<'a> Head<'a> {
                 now_ms: question.now_ms,
                 ip: question.ip,
             },
-        }
-    }
-}
-
-impl UserRecord {
-    fn of(user: &User) -> Self {
-        Self {
-            id: user.id.as_ref().to_owned(),
-            name: user.username.clone(),
-            roles: user.roles.clone(),
-            blocked: user.blocked,
-            confirmed: user.confirmed,
         }
     }
 }

@@ -118,6 +118,7 @@ const TEST_CONTEXT: Shape = Shape::Keys(&[
     ("auth_age", Shape::Any),
     ("alg", Shape::Any),
     ("assertion_ttl", Shape::Any),
+    ("absent", Shape::Any),
     ("token_age", Shape::Any),
     ("token_grant", Shape::Any),
     (

@@ -21,6 +21,9 @@ pub enum OpenError {
         /// What is wrong with it, and what to do.
         problem: String,
     },
+    /// There is no such database, or its tables are not those of this release.
+    #[error("database: {0}")]
+    Tables(String),
     /// The database cannot be reached or changed right now.
     #[error("database: {0}")]
     Unavailable(String),

@@ -84,6 +84,7 @@ mod setup_links;
 mod shown_once;
 mod sign_in_failures;
 mod sqlite;
+mod to_read;
 mod token_list;
 mod token_scan;
 mod tokens;
@@ -150,8 +151,7 @@ impl Store {
             Location::Sqlite(path) => Backend::Sqlite(sqlite::Sqlite::open(&path)?),
             Location::Postgres(url) => Backend::Postgres(postgres::Postgres::open(&url)?),
         };
-        let live_authorizations = authorizations::Estimate::default();
-        Ok(Self { inner: Arc::new(Inner { backend, live_authorizations, revocations: Default::default() }) })
+        Ok(Self::of(backend))
     }
 
     /// `sqlite` or `postgres`, for logs and for `/readyz`.

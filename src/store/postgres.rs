@@ -8,14 +8,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::dsl::sql;
+use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
+use diesel::sql_types::Text;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::sync::Semaphore;
 
 use super::failure::{Failure, OpenError, is_refusal, unavailable};
 use super::idle::Idle;
+use super::to_read;
 
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
@@ -46,6 +50,24 @@ impl Postgres {
     pub(super) fn open(url: &str) -> Result<Self, OpenError> {
         let url = with_defaults(url);
         migrate(&url).map_err(OpenError::Unavailable)?;
+        let server = Arc::new(Server { url, idle: Idle::new(CONNECTIONS) });
+        Ok(Self { server, places: Arc::new(Semaphore::new(CONNECTIONS)) })
+    }
+
+    /// Connects to what is there, for reads alone.
+    pub(super) fn open_to_read(url: &str) -> Result<Self, OpenError> {
+        let url = with_defaults(url);
+        let mut connection = establish(&url).map_err(OpenError::Unavailable)?;
+        let all: Vec<Box<dyn Migration<diesel::pg::Pg>>> =
+            MIGRATIONS.migrations().map_err(|e| OpenError::Unavailable(e.to_string()))?;
+        let known: Vec<String> = all.iter().map(|one| one.name().version().to_string()).collect();
+        to_read::fits(&known, sql::<Text>(to_read::APPLIED).load(&mut connection))?;
+        // The server refuses writes of every connection that is opened from here on.
+        let joint = if url.contains('?') { '&' } else { '?' };
+        let url = match url.contains("options=") {
+            true => url,
+            false => format!("{url}{joint}options=-cdefault_transaction_read_only%3Don"),
+        };
         let server = Arc::new(Server { url, idle: Idle::new(CONNECTIONS) });
         Ok(Self { server, places: Arc::new(Semaphore::new(CONNECTIONS)) })
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
+use diesel::migration::{Migration, MigrationSource};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use diesel::sql_types::Text;
@@ -18,7 +19,9 @@ use tokio::sync::Semaphore;
 use super::failure::{Failure, OpenError, is_refusal, unavailable};
 use super::idle::Idle;
 use super::listing;
+use super::to_read;
 use super::writer::{PATIENCE, Writer};
+use crate::oauth::reject::Fault;
 
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
@@ -65,6 +68,29 @@ impl Sqlite {
             Box::new(move || identity(&watched).is_ok_and(|now| now == opened)),
         )
         .map_err(|e| OpenError::Unavailable(e.to_string()))?;
+        let readers = Arc::new(Readers { file: path, idle: Idle::new(READERS) });
+        let anchor = Mutex::new(Some(connection));
+        Ok(Self { readers, scans: Arc::new(Semaphore::new(SCANS)), writer, anchor })
+    }
+
+    /// Opens a file as it is, for reads alone.
+    pub(super) fn open_to_read(path: &Path) -> Result<Self, OpenError> {
+        to_read::exists(path)?;
+        let path = std::path::absolute(path).map_err(|e| OpenError::Url(e.to_string()))?;
+        check_library()?;
+        let broken = |why: String| OpenError::Unavailable(format!("{}: {why}", path.display()));
+        let mut connection =
+            connect_reader(&path).map_err(|failure| broken(Fault::from(failure).to_string()))?;
+        if pragma(&mut connection, "application_id").map_err(broken)? != APPLICATION.to_string() {
+            return Err(damaged(&path, "is another program's database; name another file"));
+        }
+        let all: Vec<Box<dyn Migration<diesel::sqlite::Sqlite>>> =
+            MIGRATIONS.migrations().map_err(|e| OpenError::Unavailable(e.to_string()))?;
+        let known: Vec<String> = all.iter().map(|one| one.name().version().to_string()).collect();
+        to_read::fits(&known, sql::<Text>(to_read::APPLIED).load(&mut connection))?;
+        let refuse = || Err(unavailable("the database was opened to be read"));
+        let writer = Writer::start(Box::new(refuse), Box::new(|| true))
+            .map_err(|e| OpenError::Unavailable(e.to_string()))?;
         let readers = Arc::new(Readers { file: path, idle: Idle::new(READERS) });
         let anchor = Mutex::new(Some(connection));
         Ok(Self { readers, scans: Arc::new(Semaphore::new(SCANS)), writer, anchor })

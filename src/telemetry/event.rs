@@ -254,7 +254,7 @@ impl Event<'_> {
 const TARGET: &str = "grantwood::event";
 
 /// The variant's name and its own cases, such as `Code(Used)`; never a text that the caller sent.
-fn reason(reject: &Reject) -> String {
+pub fn reason(reject: &Reject) -> String {
     match reject {
         Reject::Client(problem) => format!("Client({problem:?})"),
         Reject::Code(problem) => format!("Code({problem:?})"),

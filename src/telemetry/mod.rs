@@ -6,7 +6,7 @@ mod lines;
 mod log;
 mod metrics;
 
-pub use event::Event;
+pub use event::{Event, reason};
 pub use lines::{Lines, Sinks};
 pub use log::{LogLayer, Style, init};
 pub use metrics::Metrics;

@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Backend, Options, Repository, Server, backend, eventually, scope};
+use crate::harness::{Backend, GitHttps, Options, Repository, Server, backend, eventually, scope};
 
 /// How soon the status follows.
 const SOON: Duration = Duration::from_secs(4);
@@ -112,49 +112,178 @@ fn a_remote_that_vanishes_or_hangs_changes_nothing_but_the_status() {
     assert!(began.elapsed() < Duration::from_secs(30));
 }
 
+/// Somebody whose signature is known to the server.
+struct Signer {
+    folder: tempfile::TempDir,
+}
+
+impl Signer {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key = folder.path().join("ann");
+        let made = std::process::Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(&key)
+            .status();
+        assert!(made.is_ok_and(|status| status.success()), "ssh-keygen");
+        let public = std::fs::read_to_string(key.with_extension("pub")).expect("a key");
+        std::fs::write(folder.path().join("signers"), format!("ann@example.com {public}")).expect("written");
+        Self { folder }
+    }
+
+    /// Only what this one signed is accepted.
+    fn required(&self, options: Options) -> Options {
+        let signers = self.folder.path().join("signers").display().to_string();
+        options
+            .env(&option("SIGNED__REQUIRE"), "true")
+            .env(&option("SIGNED__ALLOWED_SIGNERS"), &signers)
+    }
+
+    /// Commits what there is, or nothing, with a signature.
+    fn commits(&self, repository: &Repository, subject: &str) -> String {
+        let key = format!("user.signingkey={}", self.folder.path().join("ann").display());
+        repository.git(&["add", "-A"]);
+        let commit = ["commit", "-q", "-S", "--allow-empty", "-m", subject];
+        repository.git(&[&["-c", "gpg.format=ssh", "-c", &key][..], &commit].concat());
+        repository.git(&["rev-parse", "HEAD"])
+    }
+}
+
+/// A public client's document.
+const ONE_MORE: &str = "type: public\nredirect_uris: [\"http://127.0.0.1/cb\"]\n";
+
 #[test]
 fn an_unsigned_commit_is_held_back_where_signatures_are_required() {
     let repository = Repository::new();
-    let keys = tempfile::tempdir().expect("a folder");
-    let key = keys.path().join("ann");
-    let made = std::process::Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-        .arg(&key)
-        .status();
-    assert!(made.is_ok_and(|status| status.success()), "ssh-keygen");
-    let public = std::fs::read_to_string(key.with_extension("pub")).expect("a key");
-    let signers = keys.path().join("allowed_signers");
-    std::fs::write(&signers, format!("ann@example.com {public}")).expect("written");
-    let options = local(&repository)
-        .env(&option("SIGNED__REQUIRE"), "true")
-        .env(&option("SIGNED__ALLOWED_SIGNERS"), &signers.display().to_string());
+    let signer = Signer::new();
+    let options = signer.required(local(&repository));
     let log = Server::try_start(options.clone()).err().expect("started with an unsigned commit");
     assert!(log.contains("is not signed"), "{log}");
-    let signing = format!("user.signingkey={}", key.display());
-    let sign = |subject: &str| {
-        repository.git(&[
-            "-c",
-            "gpg.format=ssh",
-            "-c",
-            &signing,
-            "commit",
-            "-q",
-            "-S",
-            "--allow-empty",
-            "-m",
-            subject,
-        ]);
-        repository.git(&["rev-parse", "HEAD"])
-    };
-    let signed = sign("Signed");
+    let signed = signer.commits(&repository, "Signed");
     backend::run_alone(Backend::Sqlite, options, |server| {
         assert_eq!(server.ready()["policy_commit"], signed.as_str());
-        repository
-            .write("clients/suite_more.yaml", "type: public\nredirect_uris: [\"http://127.0.0.1/cb\"]\n");
+        repository.write("clients/suite_more.yaml", ONE_MORE);
         repository.commit("Not signed");
         eventually("it is held back", SOON, || server.ready()["policy_stale"] == true);
         assert_eq!(server.ready()["policy_commit"], signed.as_str());
-        let after = sign("Signed again");
+        let after = signer.commits(&repository, "Signed again");
         eventually("a signed one is followed", SOON, || server.ready()["policy_commit"] == after.as_str());
     });
+}
+
+/// Y13: a remote over https, with git's own server at the other end: followed, and never believed more than the
+/// settings say. What it does wrong changes nothing but the status.
+#[test]
+fn y13_a_remote_over_https() {
+    let repository = Repository::new();
+    let signer = Signer::new();
+    let first = signer.commits(&repository, "Signed");
+    let parent = repository.path().parent().expect("a folder");
+    let name = repository.path().file_name().expect("a name").to_string_lossy().into_owned();
+    let Some(mut remote) = GitHttps::serve(parent) else { return };
+    let options = signer.required(
+        Options::default()
+            .env(&option("URL"), &remote.url(&name))
+            .env(&option("POLL"), "1")
+            .env(&option("TIMEOUT"), "2"),
+    );
+    // A certificate that nobody vouches for is no remote.
+    let log = Server::try_start(options.clone()).err().expect("started with an unknown certificate");
+    assert!(log.to_lowercase().contains("certificate"), "{log}");
+    let options = options.env("GIT_SSL_CAINFO", &remote.certificate().display().to_string());
+    backend::run_alone(Backend::Sqlite, options, |server| {
+        let commit = || server.ready()["policy_commit"].as_str().unwrap_or_default().to_owned();
+        let problem = || server.ready()["policy_source"]["problem"].is_string();
+        assert_eq!(commit(), first);
+        repository.write("clients/suite_more.yaml", ONE_MORE);
+        let second = signer.commits(&repository, "One more");
+        eventually("the remote is followed", 2 * SOON, || commit() == second);
+        repository.write("clients/suite_less.yaml", ONE_MORE);
+        repository.commit("Not signed");
+        eventually("what is not signed is held back", 2 * SOON, || server.ready()["policy_stale"] == true);
+        assert_eq!((commit(), grants(server)), (second.clone(), 1));
+        // Somebody takes it back, and what was before as well: the ref is where it is.
+        repository.git(&["reset", "-q", "--hard", &first]);
+        eventually("a ref that moves backwards is followed", 2 * SOON, || commit() == first);
+        assert_eq!(server.ready()["policy_stale"], false);
+        for (state, what) in [("hang", "silence"), ("fail", "an error")] {
+            remote.state(state);
+            eventually(&format!("{what} is reported"), 3 * SOON, problem);
+            assert_eq!((commit(), grants(server)), (first.clone(), 1), "{what}");
+            assert_eq!(server.ready()["policy_stale"], false, "{what} is no mistake in the policies");
+            remote.state("");
+            eventually(&format!("{what} is over"), 3 * SOON, || !problem());
+        }
+        remote.stop();
+        eventually("the loss is reported", 3 * SOON, problem);
+        assert_eq!((commit(), grants(server)), (first.clone(), 1));
+    });
+}
+
+/// Where policies come from git, nothing is written beside them, whoever asks and whatever a document says.
+#[test]
+fn y13_nothing_is_written_beside_a_commit() {
+    let repository = Repository::new();
+    let managed = crate::harness::policies::service("Managed", &[scope::FIND]) + "managed_by: admin\n";
+    repository.write("clients/suite_managed.yaml", &managed);
+    repository.commit("A client that the server may write");
+    let options = local(&repository).env("GRANTWOOD_POLICIES__ADMIN_WRITES", "files");
+    backend::run_alone(Backend::Sqlite, options, |server| {
+        let new = crate::harness::fixtures::NewClient::confidential();
+        let reply = server.try_client(&new);
+        assert_eq!(reply.status, 409, "{reply:?}");
+        assert!(reply.text().contains("git repository"), "{reply:?}");
+        let list = server
+            .manage(reqwest::Method::GET, "clients")
+            .query(&[("search", "suite_managed")])
+            .send()
+            .ok()
+            .json();
+        let id = list["data"][0]["documentId"].as_str().expect("the client of the commit").to_owned();
+        for (method, body) in [
+            (reqwest::Method::PUT, serde_json::json!({ "data": { "scopes": [scope::FIND_ONE] } })),
+            (reqwest::Method::DELETE, serde_json::Value::Null),
+        ] {
+            let reply = server.manage(method, &format!("clients/{id}")).json(&body).send();
+            assert_eq!(reply.status, 409, "{reply:?}");
+            assert!(reply.text().contains("suite_managed"), "it names the file: {reply:?}");
+        }
+        let commit = repository.git(&["rev-parse", "HEAD"]);
+        assert_eq!(server.ready()["policy_commit"], commit.as_str());
+        assert_eq!(repository.git(&["status", "--porcelain"]), "", "nothing was written");
+        let clients = server.policies().join("clients");
+        let written: Vec<_> = std::fs::read_dir(&clients)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| std::fs::read_to_string(entry.path()).is_ok_and(|text| text.contains("Managed")))
+            .collect();
+        assert!(written.is_empty(), "{written:?}");
+    });
+}
+
+/// Commands that name no policies look at the commit of the settings' repository, not at a folder that lies about.
+#[test]
+fn commands_use_the_repository_of_the_settings() {
+    let repository = Repository::new();
+    repository.write("clients/suite_git.yaml", &crate::harness::policies::service("Git", &[scope::FIND]));
+    repository.commit("A client");
+    let here = Repository::new();
+    let set = format!("policies.source.git.path={}", repository.path().display());
+    let run = |arguments: &[&str]| here.grantwood(&[&["--set", &set][..], arguments].concat());
+    run(&["check"]).ends(0).says(&["is valid"]);
+    run(&["test"]).ends(0).says(&[" passed, 0 failed"]);
+    run(&["why", "--client", "suite_git", "--scope", scope::FIND]).ends(0).says(&["ALLOW"]);
+    run(&["plan", "policies"]).ends(0).says(&["loses", "suite_git"]);
+    let line = serde_json::json!({
+        "event": "decision", "kind": "grant", "request_id": "r", "at_ms": 1_767_614_400_000_i64,
+    });
+    here.write("../log.jsonl", &format!("{line}\nno JSON\n"));
+    run(&["replay", "log.jsonl"]).ends(0);
+    // The repository's next commit is what counts then.
+    repository.write("global.yaml", "scopes: [nonsense]\n");
+    repository.commit("Broken");
+    run(&["check"]).ends(3).says(&["policies/global.yaml:1"]);
+    run(&["replay", "log.jsonl"]).ends(3).says(&["policies/global.yaml:1"]);
+    here.grantwood(&["check"]).ends(0);
 }

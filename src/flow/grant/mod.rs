@@ -6,8 +6,8 @@ mod jwt_bearer;
 
 use std::net::IpAddr;
 
-use super::Ask;
 use super::authenticate::ClientCredentials;
+use super::{Ask, unasked};
 use crate::app::App;
 use crate::app::clock;
 use crate::keys::{AccessClaims, SignedToken};
@@ -56,23 +56,25 @@ pub struct TokenAnswer {
 /// # Errors
 /// The refusal, with the code that RFC 6749 §5.2 has for it, or a fault.
 pub async fn token(app: &App, ask: &Ask, request: GrantRequest) -> Result<TokenAnswer, Stop> {
-    let name = request.grant_type.as_deref().ok_or(Reject::Missing("grant_type"))?;
+    let name = request.grant_type.as_deref();
     // Only the wire's names are grant types here; documents have short ones of their own.
-    let grant = GrantType::ALL.into_iter().find(|g| g.name() == name);
+    let grant = GrantType::ALL.into_iter().find(|g| Some(g.name()) == name);
     let result = match grant {
+        None if name.is_none() => Err(Reject::Missing("grant_type").into()),
         None => Err(Reject::UnsupportedGrant.into()),
         Some(GrantType::AuthorizationCode) => authorization_code::redeem(app, ask, &request).await,
         Some(GrantType::JwtBearer) => jwt_bearer::exchange(app, ask, &request).await,
         Some(GrantType::ClientCredentials) => client_credentials::issue(app, ask, &request).await,
     };
-    let label = grant.map_or("unknown", GrantType::short);
     if let Err(stop) = &result {
-        refused(app, ask, &request, label, stop);
+        refused(app, ask, &request, grant, stop);
     }
     result
 }
 
-fn refused(app: &App, ask: &Ask, request: &GrantRequest, grant: &'static str, stop: &Stop) {
+fn refused(app: &App, ask: &Ask, request: &GrantRequest, grant: Option<GrantType>, stop: &Stop) {
+    let action = grant.map_or("grant", GrantType::action);
+    let grant = grant.map_or("unknown", GrantType::short);
     let client = match &request.credentials.basic {
         super::authenticate::Basic::Given(id, _) => Some(id.as_str()),
         _ => request.credentials.client_id.as_deref(),
@@ -80,6 +82,7 @@ fn refused(app: &App, ask: &Ask, request: &GrantRequest, grant: &'static str, st
     match stop {
         Stop::Reject(reject) => {
             app.metrics.token_denied(grant, &reject.wire().error);
+            unasked::refused(app, ask, client, action, reject);
             // A name that nobody checked may be anything, a secret in the wrong field included.
             let client = client.filter(|name| is_name(name));
             Event::TokenRefused { client, grant: Some(grant), reject, ip: ask.ip }.emit();

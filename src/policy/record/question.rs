@@ -14,6 +14,9 @@ pub enum Missing {
     /// The client is in no document at hand.
     #[error("no document of client {0}")]
     Client(String),
+    /// The request was refused before there was a question.
+    #[error("the policy was not asked; the request was refused before: {0}")]
+    Unasked(String),
     /// The record lacks something that its question needs.
     #[error("the record has no {0}")]
     Part(&'static str),
@@ -26,6 +29,9 @@ impl Record {
     /// # Errors
     /// [`Missing`]
     pub fn question(&self, find: &dyn Fn(&str) -> Option<Client>) -> Result<Owned, Missing> {
+        if let Some(reason) = &self.reason {
+            return Err(Missing::Unasked(reason.clone()));
+        }
         let client = || {
             let id = self.client.as_deref().ok_or(Missing::Part("client"))?;
             find(id).ok_or_else(|| Missing::Client(id.to_owned()))

@@ -6,6 +6,7 @@ mod faults;
 mod positions;
 mod races;
 mod rest;
+mod to_read;
 mod tokens;
 mod upgrade;
 mod users;
