@@ -27,8 +27,8 @@ pub struct PlanArgs {
     /// tables of another release are refused. With no value: the database of the settings.
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
     database: Option<String>,
-    /// Count the live tokens of this running server instead, from its list of tokens: what clients lose. Needs an
-    /// administrator's token.
+    /// Count the live tokens of this running server instead, from its lists of tokens and users: what documents of
+    /// clients and roles take. Needs an administrator's token.
     #[arg(long, value_name = "URL", conflicts_with = "database")]
     server: Option<String>,
     /// A file with the token for --server; absent = the environment's GRANTWOOD_TOKEN.
@@ -75,7 +75,8 @@ pub fn plan(settings: &Settings, args: &PlanArgs) -> Result<(), Failure> {
                 Failure::Usage("--server needs a token; name its file with --token-file".to_owned())
             })?,
         };
-        found.live = Some(block_on(plan_server::live(server, token.trim(), &found))?);
+        let counted = plan_server::live(server, token.trim(), &found, &old.snapshot, &new.snapshot);
+        found.live = Some(block_on(counted)?);
     }
     match args.format {
         Format::Text => print!("{}", plan::text(&found)),

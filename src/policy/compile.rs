@@ -99,6 +99,22 @@ mod tests {
         names.iter().map(|name| Scope::parse(name).unwrap()).collect()
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig {
+            cases: 500, failure_persistence: None, ..Default::default()
+        })]
+
+        /// Y12: whatever a name holds, its literal is that name and nothing else.
+        #[test]
+        fn y12_a_literal_is_its_name(name in "(\\\\|\"|'|\n|\u{0}|\u{301}|\u{202e}|//|;|\\$\\{|[^a]|\\PC){0,24}") {
+            let uid: cedar_policy::EntityUid = literal("User", &name).parse().unwrap();
+            proptest::prop_assert_eq!(uid.id().unescaped(), name.as_str());
+            let text = format!("permit (principal, action, resource) when {{ principal == {} }};", literal("User", &name));
+            let policy = Policy::parse(None, text).unwrap();
+            proptest::prop_assert_eq!(policy.entity_literals(), vec![uid]);
+        }
+    }
+
     #[test]
     fn y12_a_name_cannot_leave_its_literal() {
         for evil in ["a\"); permit(principal, action, resource); //", "a\\", "a\n", "\u{202e}x", "é\0"] {

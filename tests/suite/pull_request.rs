@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Backend, Client, Options, Repository, Server, backend, eventually, policies, scope};
+use crate::harness::{
+    Backend, Client, JWT_BEARER, Options, Repository, Server, backend, eventually, policies, scope,
+};
 
 /// The client whose document the pull request edits.
 const ID: &str = "suite_report";
@@ -214,4 +216,30 @@ fn history(server: &Server, before: &str, merged: &str) {
     let reply = server.manage(reqwest::Method::GET, "policies/reloads?pageSize=0").send();
     assert_eq!(reply.status, 400, "{reply:?}");
     assert_eq!(server.get("/oauth2/policies/reloads").status, 401);
+}
+
+/// What a role loses, the live tokens of its users lose; the database and the running server say the same.
+#[test]
+fn a_role_that_loses_an_action_touches_its_users() {
+    let repository = repository();
+    backend::run_alone(Backend::Sqlite, follows(&repository), |server| {
+        let (editor, delegate) = (server.editor(), server.delegate());
+        let assertion = delegate.assertion(server).claim("sub", editor.id(server)).sign();
+        let wanted = format!("{} {}", scope::FIND, scope::UPDATE);
+        let form = [("grant_type", JWT_BEARER), ("assertion", &assertion), ("scope", &wanted)];
+        server.token(&form).access_token();
+        repository.git(&["checkout", "-q", "-b", "narrow"]);
+        repository.write("roles/suite_editor.yaml", "title: Editors\nactions:\n  - api::form.form.find\n");
+        repository.commit("Editors only list forms");
+        let counted = ["1 asked, 1 lose scopes (0 all of them)", scope::UPDATE];
+        repository
+            .grantwood(&["plan", "main..narrow", "--database", server.database()])
+            .ends(0)
+            .says(&counted);
+        let file = server.folder().join("token");
+        std::fs::write(&file, server.admin().jwt(server)).expect("written");
+        let (url, file) = (server.url(""), file.display().to_string());
+        let arguments = ["plan", "main..narrow", "--server", &url, "--token-file", &file];
+        repository.grantwood(&arguments).ends(0).says(&counted);
+    });
 }

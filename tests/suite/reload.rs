@@ -78,6 +78,37 @@ fn the_global_document() {
     });
 }
 
+/// Y6: a content type makes another schema; what is granted follows when it comes and when it goes.
+#[test]
+fn y06_a_content_type_comes_and_goes() {
+    const NEW: &str = "api::suite.suite.find";
+    alone(Backend::Sqlite, |server| {
+        let ready = || server.ready()["policy_revision"].to_string();
+        let global = std::fs::read_to_string(path(server, "global.yaml")).expect("global.yaml");
+        let plain = document(&[scope::FIND]);
+        let step = |name: &str, content: &str| {
+            let before = ready();
+            edit(server, name, content);
+            eventually(&format!("{name} is in force"), BOUND, || ready() != before);
+        };
+        step("catalog/suite.yaml", "content_types:\n  api::suite.suite:\n    actions:\n      find: {}\n");
+        step("global.yaml", &format!("{global}  - {NEW}\n"));
+        edit(server, &format!("clients/{ID}.yaml"), &document(&[scope::FIND, NEW]));
+        becomes("the grant", || granted(server), &format!("{} {NEW}", scope::FIND));
+        let token = server.machine_token(&client(), &format!("{} {NEW}", scope::FIND));
+        // A rule may name the new action at once.
+        let rule = "@id(\"suite.new\")\nforbid (principal is Client, action == Action::\"api::suite.suite.find\", resource);\n";
+        step("rules/suite.cedar", rule);
+        std::fs::remove_file(path(server, "rules/suite.cedar")).expect("removed");
+        edit(server, &format!("clients/{ID}.yaml"), &plain);
+        becomes("the live token", || lives(server, &token), scope::FIND);
+        edit(server, "global.yaml", &global);
+        std::fs::remove_file(path(server, "catalog/suite.yaml")).expect("removed");
+        becomes("the grant without it", || granted(server), scope::FIND);
+        assert_eq!(server.present_for(&client().assertion(server).sign(), NEW).error(), "invalid_scope");
+    });
+}
+
 /// Y6: a hand-written rule applies when it comes and no longer when it goes.
 #[test]
 fn y06_a_rule_comes_and_goes() {
@@ -210,6 +241,7 @@ fn y08_the_same_files_are_the_same_revision() {
         for _ in 0..10 {
             server.hang_up();
             edit(server, &format!("clients/{ID}.yaml"), &document(&[scope::FIND, scope::FIND_ONE]));
+            assert_eq!(granted(server), format!("{} {}", scope::FIND, scope::FIND_ONE));
         }
         std::thread::sleep(BOUND);
         assert_eq!(server.ready().to_string(), before);

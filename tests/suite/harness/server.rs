@@ -243,7 +243,8 @@ impl Server {
         }
     }
 
-    fn command(&self) -> Command {
+    /// The binary with the server's own settings, in its folder.
+    pub fn command(&self) -> Command {
         use std::os::unix::process::CommandExt as _;
         let mut command = Command::new(env!("CARGO_BIN_EXE_grantwood"));
         command.current_dir(&self.folder);

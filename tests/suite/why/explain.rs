@@ -55,6 +55,39 @@ on_both! {
         assert_eq!(server.present_for(&client.assertion(server).sign(), scope::DELETE).status, 200);
     }
 
+    /// `--server` asks the running server, with a token of the environment, and says what it says.
+    fn the_command_asks_a_running_server(server: &Server) {
+        let client = server.jwt_client(&[scope::FIND]);
+        let id = refused(server, &client);
+        let url = server.url("");
+        let ask = |token: &str, arguments: &[&str]| {
+            let mut command = server.command();
+            command.arg("why").args(arguments).args(["--server", &url]).env("GRANTWOOD_TOKEN", token);
+            command.output().expect("the binary runs")
+        };
+        let admin = server.admin().jwt(server);
+        let told = text(&ask(&admin, &["--client", &client.id, "--scope", scope::DELETE]));
+        assert!(told.contains("DENY") && told.contains("to allow it"), "{told}");
+        let told = text(&ask(&admin, &[&id]));
+        assert!(told.contains("DENY") && told.contains(scope::DELETE), "{told}");
+        let json = text(&ask(&admin, &["--client", &client.id, "--scope", scope::FIND, "-o", "json"]));
+        let json: Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(json["now"][0]["decision"], "allow", "{json}");
+        let token = server.machine_token(&client, scope::FIND);
+        let told = text(&ask(&admin, &["GET /api/forms", "--token", &token]));
+        assert!(told.contains("ALLOW"), "{told}");
+        // Who may not read policies is told nothing, and a server that is not there is a fault.
+        let other = ask(&token, &["--client", &client.id]);
+        assert_eq!(other.status.code(), Some(2), "{other:?}");
+        assert!(other.stdout.is_empty(), "{other:?}");
+        let mut gone = server.command();
+        gone.args(["why", "--client", "x", "--server", "http://127.0.0.1:1"]).env("GRANTWOOD_TOKEN", &admin);
+        assert_eq!(gone.output().expect("the binary runs").status.code(), Some(1));
+        let mut bare = server.command();
+        bare.args(["why", "--client", "x", "--server", &url]).env_remove("GRANTWOOD_TOKEN");
+        assert_eq!(bare.output().expect("the binary runs").status.code(), Some(2));
+    }
+
     /// Only who may read policies is told; bad questions are told as such.
     fn explanations_are_for_those_who_may_read_policies(server: &Server) {
         let url = server.mounted("decisions/explain");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Backend, Client, Options, Server, backend, eventually, scope};
+use crate::harness::{Backend, Client, JWT_BEARER, Options, Server, backend, eventually, scope};
 
 /// How late an entry may be.
 const SOON: Duration = Duration::from_secs(5);
@@ -34,6 +34,51 @@ fn refused(server: &Server, client: &Client, scopes: &str) -> String {
     let reply = server.present_for(&client.assertion(server).sign(), scopes);
     assert_eq!((reply.status, reply.error().as_str()), (400, "invalid_scope"), "{reply:?}");
     reply.header("x-request-id").expect("every answer has an id").to_owned()
+}
+
+/// A request that is refused before the policy is asked is a decision as well: in the log and in the audit table, with
+/// the reason instead of a policy, and without what was sent.
+#[test]
+fn what_is_refused_before_the_policy_is_asked() {
+    for kind in Backend::present() {
+        backend::run_alone(kind, logging(), |server| {
+            let client = server.jwt_client(&[scope::FIND]);
+            let assertion = client.assertion(server).sign();
+            server.present(&assertion).access_token();
+            let token = |form: &[(&str, &str)]| server.token(form);
+            let again = [("grant_type", JWT_BEARER), ("assertion", assertion.as_str())];
+            let wrong = [
+                ("grant_type", "client_credentials"),
+                ("client_id", client.id.as_str()),
+                ("client_secret", "s3cret-canary"),
+            ];
+            let uri = format!(
+                "/oauth2/authorize?response_type=code&client_id={}&redirect_uri=https://canary.example/cb",
+                client.id
+            );
+            for (reply, action, error, reason) in [
+                (token(&again), "grant:jwt_bearer", "invalid_grant", "Assertion("),
+                (token(&wrong), "grant:client_credentials", "invalid_client", "Client("),
+                (token(&[("grant_type", "canary")]), "grant", "unsupported_grant_type", "UnsupportedGrant"),
+                (server.get(&uri), "grant:authorization_code", "invalid_request", "Invalid"),
+            ] {
+                assert!((400..500).contains(&reply.status), "{reply:?}");
+                let id = reply.header("x-request-id").expect("an id").to_owned();
+                let line = of_request(server, &id, 1).remove(0);
+                assert_eq!((&line["kind"], &line["decision"]), (&"grant".into(), &"deny".into()), "{line}");
+                assert_eq!((&line["action"], &line["error"]), (&action.into(), &error.into()), "{line}");
+                assert!(line["reason"].as_str().is_some_and(|why| why.starts_with(reason)), "{line}");
+                assert_eq!(line["policies"], serde_json::json!([]), "{line}");
+                let body = serde_json::json!({ "id": id });
+                let told = server.manage(reqwest::Method::POST, "decisions/explain").json(&body).send();
+                assert_eq!(told.status, 200, "{told:?}");
+                let told = told.text();
+                assert!(told.contains("the policy was not asked") && told.contains(reason), "{told}");
+            }
+            let all = serde_json::to_string(&lines(server)).expect("JSON");
+            assert!(!all.contains("canary"), "nothing of what was sent is kept: {all}");
+        });
+    }
 }
 
 #[test]
