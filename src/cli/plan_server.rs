@@ -61,8 +61,12 @@ pub async fn live(
     let mut losses = Losses::of(plan, [old, new]);
     losses.users = users(server, token).await?;
     let note = match losses.users {
-        Some(_) => "counted from the server's lists: what documents of clients and roles take; rules about users are not asked",
-        None => "counted from the server's list: what clients lose; the token may not list users, so roles are not counted",
+        Some(_) => {
+            "counted from the server's lists: what documents of clients and roles take; rules about users are not asked"
+        }
+        None => {
+            "counted from the server's list: what clients lose; the token may not list users, so roles are not counted"
+        }
     };
     let mut live = Live { note: Some(note), ..Live::default() };
     let (mut scopes, mut touched) = (BTreeMap::new(), BTreeSet::new());

@@ -134,9 +134,7 @@ impl Signer {
     /// Only what this one signed is accepted.
     fn required(&self, options: Options) -> Options {
         let signers = self.folder.path().join("signers").display().to_string();
-        options
-            .env(&option("SIGNED__REQUIRE"), "true")
-            .env(&option("SIGNED__ALLOWED_SIGNERS"), &signers)
+        options.env(&option("SIGNED__REQUIRE"), "true").env(&option("SIGNED__ALLOWED_SIGNERS"), &signers)
     }
 
     /// Commits what there is, or nothing, with a signature.

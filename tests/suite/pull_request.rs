@@ -75,7 +75,8 @@ fn mistake(repository: &Repository) {
             "client.suite_report",
         ]);
         // The counterexample is a request that one can run: the new set permits it, the old one does not.
-        let command = found.text.lines().find_map(|line| line.split_once("grantwood why ")).expect("a command").1;
+        let command =
+            found.text.lines().find_map(|line| line.split_once("grantwood why ")).expect("a command").1;
         let words: Vec<&str> = command.split_whitespace().take_while(|word| !word.starts_with('#')).collect();
         let ask: Vec<&str> = ["why"].into_iter().chain(words).collect();
         repository.grantwood(&ask).ends(0).says(&["ALLOW", "client.suite_report"]);

@@ -87,12 +87,7 @@ struct LintedRule<'a> {
 }
 
 impl<'a> Linter<'a> {
-    fn new(
-        snapshot: &'a Snapshot,
-        folder: &'a Folder,
-        options: &'a Options,
-        unread: &'a Unread,
-    ) -> Self {
+    fn new(snapshot: &'a Snapshot, folder: &'a Folder, options: &'a Options, unread: &'a Unread) -> Self {
         let mut rules = Vec::new();
         for source in folder.sources.iter().filter(|s| s.kind == Kind::Rule) {
             let (read, _) =

@@ -132,7 +132,8 @@ impl Comparison<'_, '_> {
         let found = proof.examples.len();
         self.compared(&old, &new, &clients, schema, prover, proof).await;
         for one in self.failing(&come, schema, prover).await {
-            let note = format!("{} ({}) may fail to evaluate, and the server denies then", one.id, one.source);
+            let note =
+                format!("{} ({}) may fail to evaluate, and the server denies then", one.id, one.source);
             if !proof.notes.contains(&note) {
                 proof.notes.push(note);
             }

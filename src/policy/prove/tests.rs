@@ -177,9 +177,7 @@ fn with_a_rule(condition: &str, goes: bool) -> Option<Proof> {
 /// alone would not see that.
 #[test]
 fn an_old_rule_that_fails_refuses() {
-    for fails in
-        ["9223372036854775807 + 1 > 0", "context.ttl.toMilliseconds() + 9223372036854775000 < 0"]
-    {
+    for fails in ["9223372036854775807 + 1 > 0", "context.ttl.toMilliseconds() + 9223372036854775000 < 0"] {
         let Some(more) = with_a_rule(fails, true) else { return };
         assert_eq!(more.verdict, Verdict::Refuted, "{fails}: {}", shown(&more));
         let example = &more.examples[0];

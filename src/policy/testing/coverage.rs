@@ -80,7 +80,9 @@ fn measure(snapshot: &Snapshot, probe: &Probe, counted: Counted) -> Coverage {
             let reached = seen.clauses.get(index).copied().unwrap_or_default();
             let word = if clause.when { "when" } else { "unless" };
             let text = brief(&clause.text);
-            outcomes(reached, clause.offset, &|outcome| format!("{word} {{ {text} }} is {outcome} in no test"));
+            outcomes(reached, clause.offset, &|outcome| {
+                format!("{word} {{ {text} }} is {outcome} in no test")
+            });
             // What no case came to has no operands to speak of either.
             let known = probe.operands(&policy.id, index).filter(|_| reached != (false, false));
             let Some(operands) = known else { continue };

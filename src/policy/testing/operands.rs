@@ -84,9 +84,8 @@ impl Operands {
 }
 
 fn tree(expr: &Expr, all: &mut Vec<Operand>) -> Option<Tree> {
-    let joint = |a: &Expr, b: &Expr, all: &mut Vec<Operand>| {
-        Some((Box::new(tree(a, all)?), Box::new(tree(b, all)?)))
-    };
+    let joint =
+        |a: &Expr, b: &Expr, all: &mut Vec<Operand>| Some((Box::new(tree(a, all)?), Box::new(tree(b, all)?)));
     match expr.expr_kind() {
         ExprKind::And { left, right } => joint(left, right, all).map(|(a, b)| Tree::And(a, b)),
         ExprKind::Or { left, right } => joint(left, right, all).map(|(a, b)| Tree::Or(a, b)),
@@ -131,7 +130,8 @@ mod tests {
 
     #[test]
     fn operands_in_the_order_in_which_they_are_evaluated() {
-        let text = "context has user && !(principal.a || context.user.b > 3) && resource in [Scope::\"x && y\"]";
+        let text =
+            "context has user && !(principal.a || context.user.b > 3) && resource in [Scope::\"x && y\"]";
         let (texts, seen, holds) = noted(text, &[true, false, false, true]);
         let expected =
             ["context has user", "principal.a", "context.user.b > 3", "resource in [Scope::\"x && y\"]"];
@@ -144,7 +144,10 @@ mod tests {
         assert_eq!(noted(text, &[true]).2, None);
         let (texts, seen, holds) = noted("if context.a == 1 then principal.x else true", &[false]);
         assert_eq!((texts.len(), seen, holds), (2, vec![(0, false)], Some(true)));
-        assert_eq!(noted("principal.b != context.d && (context.f.isInRange(context.h))", &[true, true]).0[1], "context.f.isInRange(context.h)");
+        assert_eq!(
+            noted("principal.b != context.d && (context.f.isInRange(context.h))", &[true, true]).0[1],
+            "context.f.isInRange(context.h)"
+        );
         assert!(Operands::of("principal.a == 1").is_none() && Operands::of("!principal.a").is_none());
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::{engine_of, shipped};
 use crate::policy::check::load_once;
-use crate::policy::testing::coverage::{self, Counted};
 use crate::policy::testing;
+use crate::policy::testing::coverage::{self, Counted};
 
 #[test]
 fn it_loads_without_warnings_and_its_tests_pass() {

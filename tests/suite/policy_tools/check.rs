@@ -119,7 +119,9 @@ fn lints_stand_beside_errors() {
     let dir = broken();
     let folder = dir.path().join("policies");
     let rule = |id: &str, name: &str| {
-        format!("@id(\"{id}\")\nforbid (principal == Client::\"{name}\", action in Action::\"grant\", resource);\n")
+        format!(
+            "@id(\"{id}\")\nforbid (principal == Client::\"{name}\", action in Action::\"grant\", resource);\n"
+        )
     };
     write(&folder.join("rules/names.cedar"), rule("a", "reportin") + &rule("b", "bad"));
     write(&folder.join("tests/names.yaml"), "tests: []\n");

@@ -54,6 +54,9 @@ fn what_is_not_understood_stays() {
     std::os::unix::fs::symlink("../../secret", dir.path().join("policies/rules/out.cedar")).expect("a link");
     write(&dir.path().join("secret"), "canary");
     let link = run(dir.path(), &["fmt", "--check", "policies/rules"]).ended(3);
-    assert!(link.err.contains("out.cedar") && !format!("{}{}", link.out, link.err).contains("canary"), "{link:?}");
+    assert!(
+        link.err.contains("out.cedar") && !format!("{}{}", link.out, link.err).contains("canary"),
+        "{link:?}"
+    );
     run(dir.path(), &["fmt", "policies/README.md"]).ended(3);
 }

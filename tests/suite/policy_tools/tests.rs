@@ -70,7 +70,11 @@ fn coverage_names_what_no_test_reaches() {
     ] {
         assert!(gaps.out.contains(part), "{part}: {}", gaps.out);
     }
-    assert!(!gaps.out.contains("new.cedar:3"), "its first condition is seen both ways, and its first operand: {}", gaps.out);
+    assert!(
+        !gaps.out.contains("new.cedar:3"),
+        "its first condition is seen both ways, and its first operand: {}",
+        gaps.out
+    );
 }
 
 #[test]

@@ -84,7 +84,10 @@ fn a_log_of_100_000_decisions_finds_exactly_the_planted_differences() {
         // To the policies of a pull request: the planted ones.
         let new = server.folder().join("new-policies");
         policies::copy(&server.policies(), &new);
-        policies::write(&new.join("clients/suite_replayed_a.yaml"), policies::service("Replayed", &[scope::FIND]));
+        policies::write(
+            &new.join("clients/suite_replayed_a.yaml"),
+            policies::service("Replayed", &[scope::FIND]),
+        );
         let wider = policies::service("Replayed", &[scope::FIND, scope::FIND_ONE, scope::DELETE]);
         policies::write(&new.join("clients/suite_replayed_b.yaml"), &wider);
         let new_policies = ["--policies", "new-policies", "--fail-on-difference"];
