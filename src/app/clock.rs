@@ -37,6 +37,39 @@ impl Clock {
     }
 }
 
+/// Notices when the wall clock is set, so that nothing is deleted for its age by a clock that has gone wrong.
+///
+/// A step of more than an hour is doubted until the clock has stood there for a day.
+#[derive(Debug, Default)]
+pub struct ClockWatch {
+    /// Wall minus steady clock, believed.
+    offset: Option<i64>,
+    /// Wall minus steady clock after a step, and the steady time at which it was noticed first.
+    doubted: Option<(i64, u64)>,
+}
+
+impl ClockWatch {
+    const STEP: u64 = 60 * 60 * 1_000;
+    const DOUBT: u64 = 24 * 60 * 60 * 1_000;
+
+    /// Whether the wall clock can be believed, by its time and that of the steady clock.
+    pub fn believes(&mut self, now_ms: i64, steady_ms: u64) -> bool {
+        let offset = now_ms.saturating_sub(i64::try_from(steady_ms).unwrap_or(i64::MAX));
+        let near = |known: i64| known.abs_diff(offset) <= Self::STEP;
+        let stands = self
+            .doubted
+            .is_some_and(|(doubted, since)| near(doubted) && steady_ms.saturating_sub(since) >= Self::DOUBT);
+        if self.offset.is_none_or(near) || stands {
+            *self = Self { offset: Some(offset), doubted: None };
+            return true;
+        }
+        if !self.doubted.is_some_and(|(doubted, _)| near(doubted)) {
+            self.doubted = Some((offset, steady_ms));
+        }
+        false
+    }
+}
+
 /// Fills 32 bytes from the operating system's generator.
 ///
 /// # Errors
@@ -89,4 +122,26 @@ pub fn new_password() -> Result<String, Fault> {
         password.push(char::from(ALPHABET[usize::from(byte % 32)]));
     }
     Ok(password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: u64 = 60 * 60 * 1_000;
+
+    #[test]
+    fn a_step_of_the_clock_is_doubted_for_a_day() {
+        let start = 1_800_000_000_000_i64;
+        let mut watch = ClockWatch::default();
+        let mut at = |steady: u64, off: i64| watch.believes(start + steady as i64 + off, steady);
+        assert!(at(0, 0) && at(HOUR, 0), "it runs");
+        assert!(at(2 * HOUR, 30 * 60 * 1_000), "small corrections are believed");
+        let years = 10 * 365 * 24 * HOUR as i64;
+        assert!(!at(3 * HOUR, years) && !at(26 * HOUR, years), "a wrong date deletes nothing");
+        assert!(at(26 * HOUR, 0), "and is forgotten when the clock is right again");
+        assert!(!at(27 * HOUR, -years) && !at(28 * HOUR, years), "one step is not another");
+        assert!(!at(51 * HOUR, years) && at(52 * HOUR, years), "what has stood for a day is the time");
+        assert!(at(53 * HOUR, years) && !at(54 * HOUR, 0));
+    }
 }

@@ -52,6 +52,7 @@ impl Decisions {
         let settings = &config.decisions;
         let sinks = Sinks {
             stdout: settings.stdout,
+            stderr: false,
             file: settings.file.clone(),
             rotate_bytes: settings.rotate_mb.saturating_mul(1 << 20),
             keep: settings.keep,
@@ -181,10 +182,8 @@ impl Decisions {
     }
 
     fn write(&self, record: Record) {
-        if let Some(lines) = &self.lines
-            && !lines.push(record)
-        {
-            self.metrics.decision_lost("log");
+        if let Some(lines) = &self.lines {
+            lines.push(record);
         }
     }
 
@@ -194,7 +193,7 @@ impl Decisions {
             rows.push(row);
         } else {
             drop(rows);
-            self.metrics.decision_lost("audit");
+            self.metrics.decisions_lost("audit", 1);
         }
     }
 
@@ -203,8 +202,12 @@ impl Decisions {
         self.queue(row);
     }
 
-    /// Writes the rows that wait; what the database does not take waits again.
+    /// Writes the rows that wait, and counts lines that were lost; what the database does not take waits again.
     pub async fn flush(&self, store: &Store) -> Result<(), Fault> {
+        let lost = self.lines.as_ref().map_or(0, Lines::take_lost);
+        if lost > 0 {
+            self.metrics.decisions_lost("log", lost);
+        }
         // Whoever flushes to read waits for what another flush is writing.
         let _writing = self.flushing.lock().await;
         let mut rows = std::mem::take(&mut *self.rows.lock().unwrap_or_else(PoisonError::into_inner));

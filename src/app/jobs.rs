@@ -1,12 +1,13 @@
 //! What runs beside the requests: polling, policy reload, cleanup, times of last use.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::clock::ClockWatch;
 use super::{App, policy_source};
 use crate::policy::{Diagnostic, Reload, Snapshot, watch};
 use crate::telemetry::Event;
@@ -27,11 +28,15 @@ pub fn start(app: &Arc<App>, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
     watch_policies(app, stop);
     let first = Arc::clone(app);
     tokio::spawn(async move { policy_source::write_down(&first).await });
+    let watch = Arc::new(Mutex::new(ClockWatch::default()));
     vec![
         repeat(app, stop, POLL, |app| async move { poll(&app).await }),
         repeat(app, stop, FLUSH, |app| async move { flush(&app).await }),
         repeat(app, stop, RECORD, |app| async move { record(&app).await }),
-        repeat(app, stop, CLEANUP, |app| async move { clean(&app).await }),
+        repeat(app, stop, CLEANUP, move |app| {
+            let watch = Arc::clone(&watch);
+            async move { clean(&app, &watch).await }
+        }),
     ]
 }
 
@@ -97,13 +102,21 @@ async fn record(app: &App) {
     }
 }
 
-async fn clean(app: &App) {
-    let oldest = app.clock.now_ms().saturating_sub(app.config.audit.keep_grants.millis());
+async fn clean(app: &App, watch: &Mutex<ClockWatch>) {
+    let (now_ms, steady_ms) = (app.clock.now_ms(), app.clock.steady_ms());
+    if !watch.lock().unwrap_or_else(PoisonError::into_inner).believes(now_ms, steady_ms) {
+        tracing::warn!(
+            event = "clock.doubted",
+            "the clock was set by more than an hour; nothing that has expired is removed until it has stood for a day"
+        );
+        return;
+    }
+    let oldest = now_ms.saturating_sub(app.config.audit.keep_grants.millis());
     match app.store.cleanup_grants(oldest, BATCH).await {
         Ok(rows) => app.metrics.cleaned_up("audit", rows as u64),
         Err(fault) => tracing::warn!(%fault, "old entries of the audit log could not be removed"),
     }
-    match app.store.cleanup(app.clock.now_ms(), BATCH).await {
+    match app.store.cleanup(now_ms, BATCH).await {
         Ok(cleaned) => {
             app.metrics.cleanup_ran();
             app.metrics.cleaned_up("authorization_codes", cleaned.codes as u64);

@@ -28,6 +28,18 @@ impl<K: Eq + Hash + Clone> FailureLimit<K> {
         Self { most, window_ms, counts: Mutex::new(HashMap::new()) }
     }
 
+    /// Whether an attempt would find a place; takes none.
+    ///
+    /// # Errors
+    /// As [`FailureLimit::begin`].
+    pub fn check(&self, key: &K, steady_ms: u64) -> Result<(), u64> {
+        let counts = self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match counts.get(key).and_then(|count| self.left(count, steady_ms)) {
+            Some(seconds) => Err(seconds),
+            None => Ok(()),
+        }
+    }
+
     /// Takes a place for an attempt.
     ///
     /// # Errors
@@ -41,12 +53,17 @@ impl<K: Eq + Hash + Clone> FailureLimit<K> {
         if steady_ms.saturating_sub(count.since_ms) >= self.window_ms {
             *count = Count { since_ms: steady_ms, failures: 0 };
         }
-        if count.failures >= self.most {
-            let left = (count.since_ms + self.window_ms).saturating_sub(steady_ms);
-            return Err(left.div_ceil(1_000).max(1));
+        if let Some(seconds) = self.left(count, steady_ms) {
+            return Err(seconds);
         }
         count.failures += 1;
         Ok(())
+    }
+
+    /// Seconds until the window ends, when all of its places are taken.
+    fn left(&self, count: &Count, steady_ms: u64) -> Option<u64> {
+        let left = (count.since_ms + self.window_ms).saturating_sub(steady_ms);
+        (count.failures >= self.most && left > 0).then(|| left.div_ceil(1_000).max(1))
     }
 
     /// Gives the place back: the attempt succeeded, or was never made.
@@ -81,10 +98,12 @@ mod tests {
         assert!(limit.begin(&"a", 0).is_ok());
         assert!(limit.begin(&"a", 0).is_ok());
         assert_eq!(limit.begin(&"a", 0), Err(1));
+        assert_eq!(limit.check(&"a", 0), Err(1));
         assert!(limit.begin(&"b", 0).is_ok(), "another key is not affected");
+        assert!(limit.check(&"b", 0).is_ok() && limit.check(&"c", 0).is_ok());
         limit.succeeded(&"a");
         assert!(limit.begin(&"a", 500).is_ok());
         assert!(limit.begin(&"a", 500).is_err());
-        assert!(limit.begin(&"a", 1_000).is_ok(), "a new window");
+        assert!(limit.check(&"a", 1_000).is_ok() && limit.begin(&"a", 1_000).is_ok(), "a new window");
     }
 }

@@ -6,6 +6,7 @@ mod aside;
 pub mod clients;
 pub mod clock;
 pub mod decisions;
+pub mod first_start;
 mod freshness;
 pub mod jobs;
 pub mod keys;

@@ -7,25 +7,23 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use moka::sync::Cache;
 
-use super::clock::{self, Clock};
+use super::clock::Clock;
 use super::decisions::Decisions;
+use super::first_start::FirstStart;
 use super::freshness::Freshness;
 use super::last_used::LastUsed;
 use super::limits::FailureLimit;
 use super::passwords::Passwords;
 use super::sign_in_limits::SignInLimits;
-use super::users::canonical;
 use super::{
     App, REMEMBERED_CLIENTS, REMEMBERED_DECISIONS, REMEMBERED_LISTS, REMEMBERED_TOKENS, REMEMBERED_USERS,
-    jobs, keys, policy_source,
+    first_start, jobs, keys, policy_source,
 };
 use crate::config::{Config, ConfigError, Origins};
-use crate::oauth::client::ClientAuth;
-use crate::oauth::grant::GrantType;
 use crate::oauth::reject::Fault;
 use crate::policy::source::follow::Follower;
 use crate::policy::{Engine, LoadFailed, Options};
-use crate::store::{OpenError, Store, UserRow};
+use crate::store::{OpenError, Store};
 use crate::telemetry::Metrics;
 
 /// Why the server did not start. The exit code follows from it.
@@ -39,17 +37,6 @@ pub enum StartError {
     Database(OpenError),
     /// Keys or files.
     Fault(Fault),
-}
-
-/// What the first start made, for the greeting.
-#[derive(Default)]
-pub struct FirstStart {
-    /// The administrator's password, if it was made now.
-    pub admin_password: Option<String>,
-    /// Where that password is kept.
-    pub password_file: Option<PathBuf>,
-    /// Clients of the folder for which a key was made, with the file of the private key.
-    pub client_keys: Vec<(String, PathBuf)>,
 }
 
 /// Opens everything that requests need.
@@ -106,7 +93,9 @@ pub async fn open(
         config,
         origins,
     });
-    let first = first_start(&app, admin_password_file).await?;
+    let snapshot = app.policies.current();
+    jobs::accept(&app, &snapshot).await.map_err(|held| StartError::Policies(Box::new(LoadFailed(held))))?;
+    let first = first_start::make(&app, admin_password_file).await.map_err(StartError::Fault)?;
     jobs::poll(&app).await;
     let status = app.policies.status();
     let author = status.commit.as_ref().map_or("", |commit| &commit.author);
@@ -135,15 +124,6 @@ async fn open_policies(
     tokio::task::spawn_blocking(work).await.map_err(failed)?
 }
 
-async fn first_start(app: &Arc<App>, admin_password_file: Option<PathBuf>) -> Result<FirstStart, StartError> {
-    let snapshot = app.policies.current();
-    jobs::accept(app, &snapshot).await.map_err(|held| StartError::Policies(Box::new(LoadFailed(held))))?;
-    let mut first = FirstStart::default();
-    first_administrator(app, admin_password_file, &mut first).await.map_err(StartError::Fault)?;
-    client_keys(app, &mut first).await.map_err(StartError::Fault)?;
-    Ok(first)
-}
-
 /// Opens the database that the settings name.
 ///
 /// # Errors
@@ -170,7 +150,7 @@ pub fn policy_options(config: &Config, public_url: &str) -> Options {
 }
 
 /// Creates a folder that only its owner may look into.
-fn private_folder(path: &Path) -> Result<(), Fault> {
+pub(super) fn private_folder(path: &Path) -> Result<(), Fault> {
     use std::os::unix::fs::DirBuilderExt;
     if path.is_dir() {
         return Ok(());
@@ -180,108 +160,6 @@ fn private_folder(path: &Path) -> Result<(), Fault> {
         .mode(0o700)
         .create(path)
         .map_err(|e| Fault::Unavailable(format!("{}: {e}", path.display())))
-}
-
-/// Writes a file that only its owner may read, whole or not at all.
-fn private_file(path: &Path, text: &str) -> Result<(), Fault> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let unavailable = |e: std::io::Error| Fault::Unavailable(format!("{}: {e}", path.display()));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(unavailable)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(unavailable)
-}
-
-/// The first administrator, once per database: a generated password, or the operator's.
-async fn first_administrator(
-    app: &App,
-    password_file: Option<PathBuf>,
-    first: &mut FirstStart,
-) -> Result<(), Fault> {
-    if app.store.count_users().await? > 0 {
-        return Ok(());
-    }
-    let brought = match &password_file {
-        None => None,
-        Some(path) => Some(
-            std::fs::read_to_string(path)
-                .map_err(|e| Fault::Unavailable(format!("{}: {e}", path.display())))?
-                .trim_end_matches(['\n', '\r'])
-                .to_owned(),
-        ),
-    };
-    let password = match &brought {
-        Some(password) => password.clone(),
-        None => clock::new_password()?,
-    };
-    let now_ms = app.clock.now_ms();
-    let user = UserRow {
-        id: clock::new_id()?,
-        username: "admin".to_owned(),
-        username_key: canonical("admin"),
-        email: "admin@localhost".to_owned(),
-        password_hash: app.passwords.hash(&password).await?,
-        roles: serde_json::to_string(&app.config.users.first_admin_roles).unwrap_or_default(),
-        blocked: false,
-        confirmed: true,
-        created_at: now_ms,
-        updated_at: now_ms,
-        tokens_valid_from: 0,
-    };
-    if app.store.insert_first_user(user).await? && brought.is_none() {
-        let path = app.config.data_dir.join("admin-password");
-        private_file(&path, &format!("{password}\n"))?;
-        first.password_file = Some(path);
-        first.admin_password = Some(password);
-    }
-    Ok(())
-}
-
-/// The generated password was used on the sign-in page: its file goes, and nobody is told of it any more.
-/// A file that cannot be removed stays as it is; the next sign-in tries again.
-pub fn first_password_used(app: &App, password: &str) {
-    let path = app.config.data_dir.join("admin-password");
-    if std::fs::read_to_string(&path).is_ok_and(|kept| kept.trim_end() == password) {
-        let removed = std::fs::remove_file(&path);
-        tracing::info!(removed = removed.is_ok(), "the generated password was used; its file is not needed");
-    }
-}
-
-/// Makes a key for each client of the folder that needs one and has none (design §8: the example
-/// client's private key is the only one that is ever kept).
-async fn client_keys(app: &App, first: &mut FirstStart) -> Result<(), Fault> {
-    let snapshot = app.policies.current();
-    for client in snapshot.clients() {
-        let needs_key = client.auth == ClientAuth::Key || client.grants.contains(&GrantType::JwtBearer);
-        if !needs_key || !client.keys.is_empty() {
-            continue;
-        }
-        let Some(row) = app.store.client(client.id.as_str()).await? else { continue };
-        if row.jwks.is_some() {
-            continue;
-        }
-        let bits = app.config.clients.rsa_bits;
-        let pair = tokio::task::spawn_blocking(move || crate::keys::client_keypair(bits))
-            .await
-            .map_err(|_| Fault::Keys("key generation failed".to_owned()))??;
-        // Another replica may start at the same time: one of the two keys holds.
-        let jwks = pair.keys.to_jwks().to_string();
-        if !app.store.set_first_keys(&row.document_id, jwks, app.clock.now_ms()).await? {
-            continue;
-        }
-        let folder = app.config.data_dir.join("clients");
-        private_folder(&folder)?;
-        let path = folder.join(format!("{}.pem", client.id));
-        private_file(&path, &pair.private_pem)?;
-        first.client_keys.push((client.id.as_str().to_owned(), path));
-    }
-    app.freshness.clients_changed();
-    Ok(())
 }
 
 impl fmt::Display for StartError {

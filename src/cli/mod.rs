@@ -28,7 +28,8 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::app::start::{FirstStart, StartError, open};
+use crate::app::first_start::FirstStart;
+use crate::app::start::{StartError, open};
 use crate::app::{App, jobs};
 use crate::config::{Config, ConfigError, Origins, Sources, load};
 use crate::flow::Ask;

@@ -9,14 +9,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Settings, admin_password_file, block_on, wire};
-use crate::app::start::{FirstStart, open};
+use crate::app::first_start::FirstStart;
+use crate::app::start::open;
 use crate::app::{App, jobs};
 use crate::config::{Config, LogFormat, Origins};
 use crate::http::address::Networks;
 use crate::http::routes::{Draining, routes};
 use crate::http::server::{ServerSettings, serve as listen};
 use crate::pages::Pages;
-use crate::telemetry::{Style, init};
+use crate::telemetry::{Log, Metrics, Style, init};
 
 /// How long `/readyz` says no before the listener closes.
 const DRAIN_NOTICE: Duration = Duration::from_millis(200);
@@ -24,11 +25,11 @@ const DRAIN_NOTICE: Duration = Duration::from_millis(200);
 /// Runs the server until it is told to stop.
 pub fn serve(settings: &Settings) -> Result<(), Failure> {
     let (config, origins) = settings.load()?;
-    start_log(&config)?;
-    block_on(run(config, origins))
+    let log = start_log(&config)?;
+    block_on(run(config, origins, log))
 }
 
-fn start_log(config: &Config) -> Result<(), Failure> {
+fn start_log(config: &Config) -> Result<Log, Failure> {
     let style = match config.log.format {
         LogFormat::Auto => Style::auto(),
         LogFormat::Pretty => Style::Pretty,
@@ -37,7 +38,7 @@ fn start_log(config: &Config) -> Result<(), Failure> {
     init(style, &config.log.filter).map_err(|why| Failure::Invalid(format!("log.filter: {why}")))
 }
 
-async fn run(config: Config, origins: Origins) -> Result<(), Failure> {
+async fn run(config: Config, origins: Origins, log: Log) -> Result<(), Failure> {
     let address = config.listen_address()?;
     // A mistake in a template is found before anything is opened.
     Pages::open(config.pages.templates.as_deref())
@@ -48,6 +49,7 @@ async fn run(config: Config, origins: Origins) -> Result<(), Failure> {
         .map_err(|e| Failure::Fault(format!("cannot listen on {address}: {e}")))?;
     let stop = CancellationToken::new();
     let jobs = jobs::start(&app, &stop);
+    tokio::spawn(count_lost_lines(Arc::clone(&app.metrics), log));
     let draining = Draining::default();
     tokio::spawn(wait_for_signals(Arc::clone(&app), draining.clone(), stop.clone()));
     greet(&app, &first);
@@ -59,6 +61,15 @@ async fn run(config: Config, origins: Origins) -> Result<(), Failure> {
     super::closed(&app).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Puts the lines of the log that nobody read in time among the metrics.
+async fn count_lost_lines(metrics: Arc<Metrics>, log: Log) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        metrics.log_lines_lost(log.take_lost());
+    }
 }
 
 /// Serves on a listener until the token is cancelled; the tour of `demo` uses it as well.
@@ -109,10 +120,8 @@ fn greet(app: &App, first: &FirstStart) {
     let revision =
         status.commit_id().map_or(status.revision.as_str(), |commit| &commit[..commit.len().min(7)]);
     let program = std::env::args().next().unwrap_or_else(|| "grantwood".to_owned());
-    eprintln!(
-        "  grantwood {}   {url}   API docs {url}/docs   health {url}/readyz",
-        env!("CARGO_PKG_VERSION")
-    );
+    let docs = if app.config.docs.enabled { format!("API docs {url}/docs   ") } else { String::new() };
+    eprintln!("  grantwood {}   {url}   {docs}health {url}/readyz", env!("CARGO_PKG_VERSION"));
     eprintln!(
         "  database   {}   policies {} @ {revision} ({} policies, {} scopes, watching)",
         app.store.backend(),

@@ -66,7 +66,7 @@ pub fn token(settings: &Settings, args: &TokenArgs) -> Result<(), Failure> {
         None => {
             let (error, why) = (&body["error"], &body["error_description"]);
             let text = format!("{} {}", error.as_str().unwrap_or("no answer"), why.as_str().unwrap_or(""));
-            return Err(Failure::Usage(text));
+            return Err(if answer.status < 500 { Failure::Usage(text) } else { Failure::Fault(text) });
         }
     }
     Ok(())

@@ -127,9 +127,13 @@ async fn by_secret(
     id: &str,
     secret: &str,
 ) -> Result<Arc<ClientState>, Stop> {
-    let key = (id.to_owned(), ask.ip);
-    app.client_failures.begin(&key, app.clock.steady_ms()).map_err(Reject::TooMany)?;
-    let Some(state) = lookup(app, snapshot, id).await? else {
+    let (key, steady) = ((id.to_owned(), ask.ip), app.clock.steady_ms());
+    app.client_failures.check(&key, steady).map_err(Reject::TooMany)?;
+    let found = lookup(app, snapshot, id).await?;
+    // The place is taken where nothing waits any more: a database that is away is nobody's failed attempt, and
+    // right secrets that arrive together are none either.
+    app.client_failures.begin(&key, steady).map_err(Reject::TooMany)?;
+    let Some(state) = found else {
         // As much work as for a known client (attack row F12).
         let _ = SecretHash::of(secret).matches(&[0; 32]);
         return Err(refused(ClientProblem::Unknown));

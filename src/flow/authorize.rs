@@ -43,8 +43,8 @@ pub struct AuthorizeParams {
     pub max_age: Option<String>,
     /// `login_hint`.
     pub login_hint: Option<String>,
-    /// `request` or `request_uri`: not supported, never fetched.
-    pub request_object: bool,
+    /// The error code for `request` or `request_uri`, if one was sent: not supported, never fetched.
+    pub request_object: Option<&'static str>,
     /// Names that stand more than once.
     pub repeated: Vec<String>,
 }
@@ -149,8 +149,8 @@ pub fn validate(target: &Target, params: &AuthorizeParams) -> Result<Authorizati
     if let Some(name) = params.repeated.first() {
         return Err(Reject::Repeated(name.clone()));
     }
-    if params.request_object {
-        return Err(Reject::Invalid("request", "request objects are not supported".into()));
+    if let Some(code) = params.request_object {
+        return Err(Reject::RequestObject(code));
     }
     match params.response_type.as_deref() {
         None => return Err(Reject::Missing("response_type")),

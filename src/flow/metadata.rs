@@ -44,8 +44,10 @@ pub fn metadata(app: &App) -> Value {
             methods.iter().copied().chain(["none"]).collect::<Vec<_>>(),
         "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
         "authorization_response_iss_parameter_supported": true,
-        "service_documentation": url("/docs"),
     });
+    if app.config.docs.enabled {
+        document["service_documentation"] = json!(url("/docs"));
+    }
     // RFC 9701 §7; with a shared secret nobody could verify what is signed.
     if let Some(signed) = signed {
         document["introspection_signing_alg_values_supported"] = json!(signed);

@@ -134,7 +134,12 @@ async fn verified(
     let account = row.as_ref().map_or(name, |row| row.id.clone());
     let now = (ask.now_ms, app.clock.steady_ms());
     app.sign_in_limits.begin(&app.store, &account, ask.ip, now).await?;
-    let right = app.passwords.verify(password, row.as_ref().map(|row| row.password_hash.as_str())).await?;
+    let right = app.passwords.verify(password, row.as_ref().map(|row| row.password_hash.as_str())).await;
+    if right.is_err() {
+        // A password that was not looked at was not wrong.
+        app.sign_in_limits.succeeded(&app.store, &account, ask.ip).await?;
+    }
+    let right = right?;
     match row {
         Some(row) if right => Ok(user_of(row)?),
         Some(row) => {

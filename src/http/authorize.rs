@@ -48,6 +48,8 @@ pub(super) fn with_empty_fragment(location: String) -> String {
 
 fn params(mut pairs: Pairs) -> AuthorizeParams {
     let repeated = pairs.repeated().map(ToOwned::to_owned).collect();
+    let by_value = pairs.take("request").map(|_| "request_not_supported");
+    let by_reference = pairs.take("request_uri").map(|_| "request_uri_not_supported");
     AuthorizeParams {
         response_type: pairs.take("response_type"),
         response_mode: pairs.take("response_mode"),
@@ -60,7 +62,7 @@ fn params(mut pairs: Pairs) -> AuthorizeParams {
         prompt: pairs.take("prompt"),
         max_age: pairs.take("max_age"),
         login_hint: pairs.take("login_hint"),
-        request_object: pairs.take("request").is_some() | pairs.take("request_uri").is_some(),
+        request_object: by_value.or(by_reference),
         repeated,
     }
 }

@@ -11,7 +11,7 @@ use super::cookies::Cookie;
 use super::form::PageForm;
 use super::page::{self, Browser, Page, PageError, PagePost};
 use super::pairs::Pairs;
-use crate::app::{App, start};
+use crate::app::{App, first_start};
 use crate::flow::pending::{self, Step};
 use crate::flow::{Ask, session, sign_in};
 use crate::oauth::reject::{Reject, Stop};
@@ -68,7 +68,7 @@ pub async fn login(
             let agent = request.header("user-agent").unwrap_or_default();
             let begun = session::begin(&app, &ask, &permit, &signed_in, agent).await?;
             session::end(&app, Cookie::Session.read(&app, request)).await?;
-            start::first_password_used(&app, &password);
+            first_start::first_password_used(&app, &password);
             let location = match &waiting {
                 Some((secret, _)) => format!("/consent?request={secret}"),
                 None => next.unwrap_or_else(|| HOME.to_owned()),

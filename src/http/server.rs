@@ -16,6 +16,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use poem::http::uri::Scheme;
+use poem::http::{Method, StatusCode};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Endpoint, Request};
 use tokio::net::{TcpListener, TcpStream};
@@ -332,7 +333,7 @@ async fn stays_idle(activity: &Activity, long: Duration) {
     }
 }
 
-async fn answer<E: Endpoint>(
+async fn answer<E: Endpoint + 'static>(
     shared: Arc<Shared<E>>,
     activity: Arc<Activity>,
     request: hyper::Request<Incoming>,
@@ -345,8 +346,23 @@ async fn answer<E: Endpoint>(
     if busy.ambiguous {
         request.set_data(Ambiguous);
     }
-    let response = shared.endpoint.get_response(request).await;
+    let response = if finishes_alone(&request) {
+        let theirs = Arc::clone(&shared);
+        let answered = tokio::spawn(async move { theirs.endpoint.get_response(request).await });
+        answered.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into())
+    } else {
+        shared.endpoint.get_response(request).await
+    };
     Ok(hyper::Response::from(response))
+}
+
+/// Whether the request is carried out to its end when its caller hangs up. The library drops what it has asked then,
+/// and a change must not be left without the entry in the audit log that comes after it, or half done.
+/// What reads, and what the token and decision endpoints do, is one step or none.
+fn finishes_alone(request: &Request) -> bool {
+    let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    let path = request.uri().path();
+    !reads && !path.ends_with("/token") && !path.ends_with("/introspect") && !path.starts_with("/access/")
 }
 
 impl<E> Shared<E> {

@@ -71,10 +71,23 @@ pub fn import_pem(pem: &str, alg: Alg, now_ms: i64) -> Result<KeyMaterial, Fault
 /// # Errors
 /// [`Fault::Keys`] for a size outside 2048 to 8192, or if the system's randomness fails.
 pub fn client_keypair(rsa_bits: usize) -> Result<ClientKeypair, Fault> {
-    let key = new_rsa(rsa_bits)?;
+    client_pair(&new_rsa(rsa_bits)?)
+}
+
+/// The pair whose private part is an RSA key in PKCS#8, as [`client_keypair`] makes it.
+///
+/// # Errors
+/// [`Fault::Keys`] if the text is none.
+pub fn client_keypair_of(private_pem: &str) -> Result<ClientKeypair, Fault> {
+    let (_, document) = private_block(private_pem)?;
+    let key = rsa::PrivateKey::from_pkcs8_der(document.as_bytes());
+    client_pair(&key.map_err(|_| fault("the PEM does not hold a private RSA key"))?)
+}
+
+fn client_pair(key: &rsa::PrivateKey) -> Result<ClientKeypair, Fault> {
     let public_pem = key.to_public_key().to_public_key_pem(LineEnding::LF).map_err(failed)?;
     let keys = PublicKeys::parse(&public_pem).map_err(failed)?;
-    Ok(ClientKeypair { private_pem: pkcs8_of_rsa(&key)?, public_pem, keys })
+    Ok(ClientKeypair { private_pem: pkcs8_of_rsa(key)?, public_pem, keys })
 }
 
 /// A private key ready to sign, and its public numbers.

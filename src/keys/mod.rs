@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::oauth::jwk::{KeyAlg, PublicKeys};
 use crate::oauth::secret::SecretHash;
 
-pub use generate::{client_keypair, generate, import_pem};
+pub use generate::{client_keypair, client_keypair_of, generate, import_pem};
 pub use ring::{HS256_MIN_SECRET, KeyFacts, KeyRing, KeyState};
 
 /// An algorithm that this server signs with (RFC 7518 §3.1, RFC 8037 §3.1).

@@ -17,7 +17,7 @@ const fn code(code: &'static str, meaning: &'static str, remedy: &'static str) -
 }
 
 /// All of them, by the alphabet.
-pub const ALL: [ErrorCode; 19] = [
+pub const ALL: [ErrorCode; 21] = [
     code(
         "access_denied",
         "The user said no, or a policy forbids it.",
@@ -79,6 +79,16 @@ pub const ALL: [ErrorCode; 19] = [
         "Send the user to the authorization endpoint without prompt=none.",
     ),
     code("not_found", "There is no such thing, or not for this caller.", "Check the path and the id."),
+    code(
+        "request_not_supported",
+        "The parameter request, a request object, is not supported.",
+        "Send the parameters of the authorization request themselves.",
+    ),
+    code(
+        "request_uri_not_supported",
+        "The parameter request_uri, a reference to a request object, is not supported and never fetched.",
+        "Send the parameters of the authorization request themselves.",
+    ),
     code(
         "server_error",
         "A fault of the server. Nothing was granted.",

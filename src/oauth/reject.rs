@@ -58,6 +58,8 @@ pub enum Reject {
     },
     /// `response_type` is not `code`.
     ResponseType,
+    /// A request object (RFC 9101), by value or by reference; the text is the error code for it.
+    RequestObject(&'static str),
     /// PKCE at the authorization endpoint (RFC 7636 §4.4.1).
     Challenge(&'static str),
     /// The user said no.
@@ -237,6 +239,7 @@ impl Reject {
             Self::Policy { error, policies } => {
                 (known_code(error).into(), 400, forbidden_by(policies).into())
             }
+            Self::RequestObject(code) => ((*code).into(), 400, "request objects are not supported".into()),
             Self::ResponseType => {
                 ("unsupported_response_type".into(), 400, "response_type must be code".into())
             }

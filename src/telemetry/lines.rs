@@ -1,12 +1,13 @@
-//! A log of JSON lines beside the requests: whoever hands a line in never waits for a disk.
+//! A log of lines beside the requests: whoever hands a line in never waits for a disk, or for a pipe that nobody reads.
 //!
 //! Lines wait in a bounded buffer; a thread turns them into text and writes them, many at a time. What does not
-//! fit is counted and lost. Standard output, a file that is rotated by size, or both.
+//! fit, or cannot be written, is counted and lost. Standard output or error, a file that is rotated by size, or several.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -19,11 +20,16 @@ const WAITING: usize = 65_536;
 /// How long the thread lets lines gather, so that it wakes fifty times a second at most.
 const GATHER: Duration = Duration::from_millis(20);
 
+/// How long a log that is flushed or ended is waited for: a pipe that nobody reads must not hold the process.
+const END: Duration = Duration::from_secs(1);
+
 /// Where lines go.
 #[derive(Clone, Debug, Default)]
 pub struct Sinks {
     /// To standard output.
     pub stdout: bool,
+    /// To standard error.
+    pub stderr: bool,
     /// To this file, readable by its owner only.
     pub file: Option<PathBuf>,
     /// The file is rotated before it grows beyond so many bytes.
@@ -32,15 +38,21 @@ pub struct Sinks {
     pub keep: u32,
 }
 
-/// The way to the thread that writes. Dropped = all that waits is written and the thread ends.
+/// The way to the thread that writes. Dropped = all that waits is written, and the thread ends within a second or is
+/// left behind.
 pub struct Lines<T> {
     shared: Arc<Shared<T>>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// Writes a line, with its line feed, behind what is there; false = it cannot be written as text.
+type Append<T> = fn(&T, &mut Vec<u8>) -> bool;
+
 struct Shared<T> {
     queue: Mutex<Queue<T>>,
     moved: Condvar,
+    append: Append<T>,
+    lost: AtomicU64,
 }
 
 struct Queue<T> {
@@ -49,30 +61,61 @@ struct Queue<T> {
     writing: bool,
     /// Nothing more will come.
     ending: bool,
+    /// The thread has written everything and is gone.
+    ended: bool,
 }
 
 impl<T: Serialize + Send + 'static> Lines<T> {
-    /// Starts the thread; nothing if there is nowhere to write to.
+    /// Starts the thread, for JSON lines; nothing if there is nowhere to write to.
     ///
     /// # Errors
     /// The file cannot be opened, or there is no thread.
     pub fn start(name: &str, sinks: Sinks) -> io::Result<Option<Self>> {
-        if !sinks.stdout && sinks.file.is_none() {
+        Self::open(name, sinks, |line, text| {
+            let written = serde_json::to_writer(&mut *text, line).is_ok();
+            text.push(b'\n');
+            written
+        })
+    }
+}
+
+impl Lines<String> {
+    /// Starts the thread, for lines that are text already, each with its line feed.
+    ///
+    /// # Errors
+    /// As [`Lines::start`].
+    pub fn of_text(name: &str, sinks: Sinks) -> io::Result<Option<Self>> {
+        Self::open(name, sinks, |line, text| {
+            text.extend_from_slice(line.as_bytes());
+            true
+        })
+    }
+}
+
+impl<T: Send + 'static> Lines<T> {
+    fn open(name: &str, sinks: Sinks, append: Append<T>) -> io::Result<Option<Self>> {
+        if !sinks.stdout && !sinks.stderr && sinks.file.is_none() {
             return Ok(None);
         }
         let mut writer = Writer::open(sinks)?;
-        let queue = Mutex::new(Queue { waiting: Vec::new(), writing: false, ending: false });
-        let shared = Arc::new(Shared { queue, moved: Condvar::new() });
+        let queue = Queue { waiting: Vec::new(), writing: false, ending: false, ended: false };
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(queue),
+            moved: Condvar::new(),
+            append,
+            lost: AtomicU64::new(0),
+        });
         let theirs = Arc::clone(&shared);
         let thread =
             std::thread::Builder::new().name(name.to_owned()).spawn(move || serve(&theirs, &mut writer))?;
         Ok(Some(Self { shared, thread: Some(thread) }))
     }
 
-    /// Hands a line in; false = the buffer was full and the line is lost.
+    /// Hands a line in; false = the buffer was full, and the line is lost and counted.
     pub fn push(&self, line: T) -> bool {
         let mut queue = self.shared.queue();
         if queue.waiting.len() >= WAITING {
+            self.shared.lost.fetch_add(1, Ordering::Relaxed);
             return false;
         }
         queue.waiting.push(line);
@@ -85,11 +128,16 @@ impl<T: Serialize + Send + 'static> Lines<T> {
         true
     }
 
+    /// How many lines were lost since this was asked last: the buffer was full, or they could not be written.
+    pub fn take_lost(&self) -> u64 {
+        self.shared.lost.swap(0, Ordering::Relaxed)
+    }
+
     /// Waits until all that was handed in is written, a second at most.
     pub fn flush(&self) {
         let queue = self.shared.queue();
         let busy = |queue: &mut Queue<T>| queue.writing || !queue.waiting.is_empty();
-        drop(self.shared.moved.wait_timeout_while(queue, Duration::from_secs(1), busy));
+        drop(self.shared.moved.wait_timeout_while(queue, END, busy));
     }
 }
 
@@ -101,25 +149,33 @@ impl<T> Shared<T> {
 
 impl<T> Drop for Lines<T> {
     fn drop(&mut self) {
-        self.shared.queue().ending = true;
+        let mut queue = self.shared.queue();
+        queue.ending = true;
         self.shared.moved.notify_all();
-        if let Some(thread) = self.thread.take() {
+        let waited = self.shared.moved.wait_timeout_while(queue, END, |queue| !queue.ended);
+        let ended = waited.is_ok_and(|(queue, _)| queue.ended);
+        if let Some(thread) = self.thread.take().filter(|_| ended) {
+            // It has written everything; how it ended changes nothing.
             let _ = thread.join();
         }
     }
 }
 
-fn serve<T: Serialize>(shared: &Shared<T>, writer: &mut Writer) {
+fn serve<T>(shared: &Shared<T>, writer: &mut Writer) {
     let mut taken = Vec::new();
     let mut text = Vec::new();
     loop {
         let queue = shared.queue();
         let idle = |queue: &mut Queue<T>| queue.waiting.is_empty() && !queue.ending;
-        let queue = shared.moved.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner);
+        let mut queue = shared.moved.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner);
         let (nothing, ending) = (queue.waiting.is_empty(), queue.ending);
+        queue.ended = nothing;
         drop(queue);
         match (nothing, ending) {
-            (true, _) => return,
+            (true, _) => {
+                shared.moved.notify_all();
+                return;
+            }
             (false, true) => {}
             (false, false) => std::thread::sleep(GATHER),
         }
@@ -129,12 +185,13 @@ fn serve<T: Serialize>(shared: &Shared<T>, writer: &mut Writer) {
         drop(queue);
         for line in taken.drain(..) {
             text.clear();
-            if serde_json::to_writer(&mut text, &line).is_ok() {
-                text.push(b'\n');
-                writer.add(&text);
+            match (shared.append)(&line, &mut text) {
+                true => writer.add(&text),
+                false => writer.lost += 1,
             }
         }
         writer.write();
+        shared.lost.fetch_add(std::mem::take(&mut writer.lost), Ordering::Relaxed);
         shared.queue().writing = false;
         shared.moved.notify_all();
     }
@@ -145,13 +202,19 @@ struct Writer {
     sinks: Sinks,
     file: Option<(File, u64)>,
     gathered: Vec<u8>,
+    /// Lines in what is gathered.
+    lines: u64,
+    /// Lines that could not be written.
+    lost: u64,
+    /// The file ends within a line.
+    torn: bool,
     failed: bool,
 }
 
 impl Writer {
     fn open(sinks: Sinks) -> io::Result<Self> {
         let file = sinks.file.as_deref().map(open).transpose()?;
-        Ok(Self { sinks, file, gathered: Vec::new(), failed: false })
+        Ok(Self { sinks, file, gathered: Vec::new(), lines: 0, lost: 0, torn: false, failed: false })
     }
 
     fn add(&mut self, line: &[u8]) {
@@ -162,6 +225,7 @@ impl Writer {
             self.rotate();
         }
         self.gathered.extend_from_slice(line);
+        self.lines += 1;
         if self.gathered.len() >= 1 << 18 {
             self.write();
         }
@@ -169,19 +233,22 @@ impl Writer {
 
     /// Writes what is gathered. A log that cannot be written is no reason to stop; it is told once.
     fn write(&mut self) {
-        if self.sinks.stdout {
-            let mut out = io::stdout().lock();
-            let _ = out.write_all(&self.gathered).and_then(|()| out.flush());
-        }
-        let written = self.write_file();
+        let mut out = io::stdout();
+        let streams = [
+            self.sinks.stdout.then(|| out.write_all(&self.gathered).and_then(|()| out.flush())),
+            self.sinks.stderr.then(|| io::stderr().write_all(&self.gathered)),
+        ];
+        let file = self.write_file();
+        let lines = std::mem::take(&mut self.lines);
         self.gathered.clear();
-        match written {
-            Err(error) if !self.failed => {
-                self.failed = true;
-                tracing::error!(%error, "the decision log cannot be written");
+        match streams.into_iter().flatten().chain([file]).find_map(Result::err) {
+            Some(error) => {
+                self.lost += lines;
+                if !std::mem::replace(&mut self.failed, true) && !self.sinks.stderr {
+                    tracing::error!(%error, "the decision log cannot be written");
+                }
             }
-            Err(_) => {}
-            Ok(()) => self.failed = false,
+            None => self.failed = false,
         }
     }
 
@@ -193,9 +260,19 @@ impl Writer {
             self.file = Some(open(&path)?);
         }
         let Some((file, size)) = &mut self.file else { return Ok(()) };
-        file.write_all(&self.gathered)?;
-        *size += self.gathered.len() as u64;
-        Ok(())
+        // A full disk takes a part of a line: the next one begins after it, not within it.
+        if std::mem::take(&mut self.torn) {
+            self.gathered.insert(0, b'\n');
+        }
+        let (done, result) = write_what_fits(file, &self.gathered);
+        if result.is_ok() {
+            *size += done;
+        } else {
+            // The file ends as it did before, unless somebody else writes to it as well.
+            let alone = file.metadata().is_ok_and(|meta| meta.len() == *size + done);
+            self.torn = !(alone && file.set_len(*size).is_ok());
+        }
+        result
     }
 
     fn rotate(&mut self) {
@@ -209,6 +286,20 @@ impl Writer {
         }
         self.file = open(&path).ok();
     }
+}
+
+/// Writes until an error; answers how many bytes went in.
+fn write_what_fits(file: &mut File, bytes: &[u8]) -> (u64, io::Result<()>) {
+    let mut done = 0;
+    while done < bytes.len() {
+        match file.write(&bytes[done..]) {
+            Ok(0) => return (done as u64, Err(io::ErrorKind::WriteZero.into())),
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (done as u64, Err(error)),
+        }
+    }
+    (done as u64, Ok(()))
 }
 
 /// `decisions.jsonl.1`
@@ -237,7 +328,7 @@ mod tests {
     use super::*;
 
     fn sinks(folder: &Path, rotate_bytes: u64, keep: u32) -> Sinks {
-        Sinks { stdout: false, file: Some(folder.join("log")), rotate_bytes, keep }
+        Sinks { file: Some(folder.join("log")), rotate_bytes, keep, ..Sinks::default() }
     }
 
     fn read(folder: &Path, name: &str) -> String {

@@ -2,7 +2,8 @@
 //! line and cannot steer a terminal (attack row W3).
 
 use std::fmt::{self, Write as _};
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
@@ -14,6 +15,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use super::lines::{Lines, Sinks};
 
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,18 +34,39 @@ impl Style {
     }
 }
 
-/// Starts logging to standard error, once in the life of a process. Panics are logged as well.
+/// The log of a process. Dropped = what waits is written, as far as somebody reads it.
+pub struct Log(Arc<Lines<String>>);
+
+impl Log {
+    /// How many lines were lost since this was asked last, because nobody read them.
+    pub fn take_lost(&self) -> u64 {
+        self.0.take_lost()
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}
+
+/// Starts logging to standard error, once in the life of a process. Panics are logged as well. No request waits for
+/// whoever reads the log: lines that are not read in time are lost and counted.
 ///
 /// `filter` has the form of `info` or `warn,grantwood::event=info`; targets worth naming are
 /// `grantwood::request` (a line for each request) and `grantwood::event` (security events).
 ///
 /// # Errors
 /// A filter that cannot be read, or logging that was started before.
-pub fn init(style: Style, filter: &str) -> Result<(), String> {
+pub fn init(style: Style, filter: &str) -> Result<Log, String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("log.filter: {error}"))?;
-    let layer = LogLayer::new(style, |line| {
-        // A log that cannot be written is no reason to stop.
-        let _ = io::stderr().lock().write_all(line.as_bytes());
+    let sinks = Sinks { stderr: true, ..Sinks::default() };
+    let lines = Lines::of_text("log", sinks).map_err(|error| error.to_string())?.ok_or("no log")?;
+    let lines = Arc::new(lines);
+    let theirs = Arc::clone(&lines);
+    let layer = LogLayer::new(style, move |line| {
+        // What is lost is counted: a log that cannot be written is no reason to stop.
+        theirs.push(line.to_owned());
     });
     tracing_subscriber::registry().with(filter).with(layer).try_init().map_err(|error| error.to_string())?;
     std::panic::set_hook(Box::new(|info| {
@@ -53,7 +77,7 @@ pub fn init(style: Style, filter: &str) -> Result<(), String> {
             text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
         tracing::error!(event = "panic", place, message);
     }));
-    Ok(())
+    Ok(Log(lines))
 }
 
 /// Turns events into lines and gives each to a function.
@@ -206,7 +230,7 @@ fn steers(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
 

@@ -68,6 +68,7 @@ pub struct Metrics {
     cleanup_runs: Counter,
     cleanup_rows: Family<Table, Counter>,
     decisions_lost: Family<Lost, Counter>,
+    log_lost: Counter,
     /// Tokens issued and requests refused, whatever their labels: what the overview shows.
     totals: [AtomicU64; 2],
 }
@@ -99,6 +100,7 @@ impl Metrics {
             cleanup_runs: Counter::default(),
             cleanup_rows: Family::default(),
             decisions_lost: Family::default(),
+            log_lost: Counter::default(),
             totals: Default::default(),
         };
         metrics.register();
@@ -136,9 +138,10 @@ impl Metrics {
         let lost = self.decisions_lost.clone();
         registry.register(
             "decisions_lost",
-            "Decisions that a full buffer kept out of the log or table",
+            "Decisions that a full buffer or disk kept out of the log or table",
             lost,
         );
+        registry.register("log_lines_lost", "Log lines that nobody read in time", self.log_lost.clone());
         registry.register("build", "This build", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
     }
 
@@ -227,9 +230,14 @@ impl Metrics {
         self.cleanup_runs.inc();
     }
 
-    /// A decision did not fit into what waits for `log` or `audit`.
-    pub fn decision_lost(&self, sink: &'static str) {
-        self.decisions_lost.get_or_create(&Lost { sink }).inc();
+    /// Decisions did not fit into what waits for `log` or `audit`, or the log could not be written.
+    pub fn decisions_lost(&self, sink: &'static str, count: u64) {
+        self.decisions_lost.get_or_create(&Lost { sink }).inc_by(count);
+    }
+
+    /// Counts lines of the server's own log that were lost, from now on.
+    pub fn log_lines_lost(&self, count: u64) {
+        self.log_lost.inc_by(count);
     }
 
     /// The clean-up job deleted rows of a table.
@@ -264,7 +272,7 @@ mod tests {
         metrics.signing_keys([("k1", 5.0)]);
         metrics.cleanup_ran();
         metrics.cleaned_up("codes", 3);
-        metrics.decision_lost("log");
+        metrics.decisions_lost("log", 1);
         let text = metrics.encode();
         for line in [
             r#"grantwood_http_request_duration_seconds_count{route="/oauth2/clients/:documentId",method="GET",status="200"} 1"#,
@@ -285,6 +293,7 @@ mod tests {
             "grantwood_cleanup_runs_total 1",
             r#"grantwood_cleanup_rows_total{table="codes"} 3"#,
             r#"grantwood_decisions_lost_total{sink="log"} 1"#,
+            "grantwood_log_lines_lost_total 0",
             "grantwood_build_info{version=",
         ] {
             assert!(text.contains(line), "{line}\n{text}");

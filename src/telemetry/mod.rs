@@ -8,5 +8,5 @@ mod metrics;
 
 pub use event::{Event, reason};
 pub use lines::{Lines, Sinks};
-pub use log::{LogLayer, Style, init};
+pub use log::{Log, LogLayer, Style, init};
 pub use metrics::Metrics;

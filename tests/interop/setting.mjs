@@ -10,6 +10,7 @@ export const setting = {
   confidential: { id: need('CONFIDENTIAL_ID'), secret: need('CONFIDENTIAL_SECRET') },
   publicId: need('PUBLIC_ID'),
   service: { id: need('SERVICE_ID'), key: need('SERVICE_KEY') },
+  machine: { id: need('MACHINE_ID'), secret: need('MACHINE_SECRET') },
 };
 
 /** The grant type of RFC 7523 §2.1. */
@@ -21,14 +22,21 @@ function need(name) {
   return value;
 }
 
-/** Approves an authorization request as the user, as a custom consent page does; answers where to go. */
-export async function approve(authorizationUrl) {
+/** The server's metadata (RFC 8414), for libraries that do not read it themselves. */
+export async function metadata() {
+  const answer = await fetch(`${setting.issuer}/.well-known/oauth-authorization-server`);
+  if (answer.status !== 200) throw new Error(`metadata: ${answer.status}`);
+  return answer.json();
+}
+
+/** Decides an authorization request as the user, as a custom consent page does; answers where to go. */
+export async function approve(authorizationUrl, yes = true) {
   const asked = new URL(authorizationUrl).searchParams;
   const answer = await fetch(setting.consent, {
     method: 'POST',
     headers: { authorization: `Bearer ${setting.user}`, 'content-type': 'application/json' },
     body: JSON.stringify({
-      approve: true,
+      approve: yes,
       clientId: asked.get('client_id'),
       redirectUri: asked.get('redirect_uri'),
       scopes: asked.get('scope').split(' '),

@@ -14,6 +14,7 @@ mod authzen;
 mod browser;
 mod enforcement;
 mod examples;
+mod faults;
 mod interop;
 mod interop_oauth2;
 mod openapi;

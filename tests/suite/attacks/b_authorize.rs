@@ -93,6 +93,22 @@ on_both! {
         }
     }
 
+    /// M8: request objects are refused by the name of what was sent, and nothing is fetched.
+    fn m08_request_objects(server: &Server) {
+        let client = server.public_client(&[]);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("no waiting");
+        let theirs = format!("http://{}/request", listener.local_addr().expect("bound"));
+        for (name, value, code) in [
+            ("request", "eyJhbGciOiJub25lIn0.e30.", "request_not_supported"),
+            ("request_uri", theirs.as_str(), "request_uri_not_supported"),
+            ("request_uri", "urn:ietf:params:oauth:request_uri:x", "request_uri_not_supported"),
+        ] {
+            is_error_redirect(server, &ask(server, &client, name, Some(value)), &[code]);
+        }
+        assert!(listener.accept().is_err(), "the server fetched a request object");
+    }
+
     /// B9: no CORS at the authorization endpoint.
     fn b09_no_cors(server: &Server) {
         let reply = crate::harness::Http::get(server.endpoint("authorization_endpoint"))

@@ -19,6 +19,8 @@ pub struct Options {
     pub env: Vec<(String, String)>,
     /// Documents written over the copied policy folder before the start: path under it, content.
     pub documents: Vec<(String, String)>,
+    /// Its log is a pipe that nobody reads, instead of a file.
+    pub unread_log: bool,
     /// The content of `config/grantwood.yaml` in the server's folder, given by `--config`.
     pub config: Option<String>,
 }
@@ -32,6 +34,7 @@ impl Default for Options {
             public_url: None,
             env: Vec::new(),
             documents: Vec::new(),
+            unread_log: false,
             config: None,
         }
     }

@@ -53,7 +53,53 @@ impl Cluster {
         text(&output.stdout)
     }
 
-    fn launch(&self) {
+    /// A cluster of one story's own, which it may stop; the same standing alone, or nothing.
+    pub fn own() -> Option<Self> {
+        Self::start()
+    }
+
+    /// A hot standby of a primary, in a folder of its own. It applies what the primary commits.
+    pub fn standby_of(primary: &Self) -> Self {
+        let base = folder(primary.account.as_ref());
+        let standby = Self {
+            programs: primary.programs.clone(),
+            data: base.join("data"),
+            port: super::server::free_port(),
+            account: primary.account.clone(),
+        };
+        let from = format!("host=127.0.0.1 port={} user=grantwood application_name=standby", primary.port);
+        let copied = standby
+            .command("pg_basebackup")
+            .args(["--no-sync", "-c", "fast", "-X", "stream", "-R", "-d", &from, "-D"])
+            .arg(&standby.data)
+            .output()
+            .expect("pg_basebackup runs");
+        assert!(copied.status.success(), "pg_basebackup: {}", text(&copied.stderr));
+        standby.launch();
+        watchdog::postgres(&standby.data);
+        watchdog::folder(&base);
+        standby
+    }
+
+    /// Where it listens, as a URL's `host:port`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Makes a standby the primary.
+    pub fn promote(&self) {
+        let done = self.ctl(&["-w", "promote"]);
+        assert!(done.status.success(), "pg_ctl promote: {}", text(&done.stderr));
+    }
+
+    /// Stops it: `fast` closes connections, `immediate` is a crash that leaves recovery to the next start.
+    pub fn stop(&self, mode: &str) {
+        let done = self.ctl(&["-w", "-m", mode, "stop"]);
+        assert!(done.status.success(), "pg_ctl stop: {}", text(&done.stderr));
+    }
+
+    /// Starts it again.
+    pub fn launch(&self) {
         let log = self.data.with_file_name("postgres.log");
         let options = format!(
             "-F -h 127.0.0.1 -p {} -k {} -c max_connections=300 -c shared_buffers=32MB",
