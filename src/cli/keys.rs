@@ -55,10 +55,12 @@ async fn carry_out(app: &App, command: &KeysCommand) -> Result<(), Failure> {
                     json!({
                         "kid": key.kid, "alg": key.alg, "state": state,
                         "active_from_ms": key.active_from, "retired_at_ms": key.retired_at,
+                        "active_from": output::moment(key.active_from),
+                        "retired_at": key.retired_at.map(output::moment),
                     })
                 })
                 .collect();
-            output::rows(*format, &["kid", "alg", "state", "active_from_ms", "retired_at_ms"], &rows);
+            output::rows(*format, &["kid", "alg", "state", "active_from", "retired_at"], &rows);
         }
         KeysCommand::Rotate { now } => {
             let overlap_ms = if *now { 0 } else { app.config.keys.overlap.millis() };

@@ -50,6 +50,13 @@ pub fn item(format: Format, members: &[(&str, Value)]) {
     }
 }
 
+/// A time in milliseconds since the Unix epoch, as RFC 3339 has it (UTC, to the second).
+pub fn moment(ms: i64) -> String {
+    let at = time::OffsetDateTime::from_unix_timestamp(ms.div_euclid(1_000));
+    let told = at.ok().and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok());
+    told.unwrap_or_else(|| ms.to_string())
+}
+
 fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),

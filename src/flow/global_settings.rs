@@ -47,9 +47,11 @@ pub async fn update(
     if matches!(jobs::reload(app).await, Reload::Kept) {
         let entries = before.clone();
         let worker = Arc::clone(app);
-        // The set as a whole was refused: the file goes back to what is in force.
-        let _ =
-            tokio::task::spawn_blocking(move || write_global(&worker.config.policies.path, &entries)).await;
+        // The set as a whole was refused: the file goes back to what is in force. Where it cannot, that is the answer.
+        tokio::task::spawn_blocking(move || write_global(&worker.config.policies.path, &entries))
+            .await
+            .map_err(|_| Fault::Policy("writing global.yaml failed".to_owned()))?
+            .map_err(unwritten)?;
         return Err(Reject::Conflict("the policy folder holds an error; see /readyz".into()).into());
     }
     let detail = serde_json::json!({ "before": before, "after": scopes });

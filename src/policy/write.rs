@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::documents::{ClientDocument, ManagedBy};
 use super::files::{Folder, Kind};
@@ -121,8 +122,11 @@ fn scalar(entry: &str) -> String {
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), WriteError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    // A dot-file is not a document, so nobody loads the half of it.
-    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    // A dot-file is not a document, so nobody loads the half of it. Each write has its own: two that come together
+    // must not give the half of one the name of the other.
+    static WRITES: AtomicU64 = AtomicU64::new(0);
+    let write = WRITES.fetch_add(1, Ordering::Relaxed);
+    let temporary = folder.join(format!(".{name}.{}.{write}.tmp", std::process::id()));
     let write = || -> std::io::Result<()> {
         let _ = fs::remove_file(&temporary);
         let mode = fs::metadata(path)
@@ -178,6 +182,25 @@ mod tests {
         let read = yaml::parse::<crate::policy::documents::GlobalDocument>("", &text, &yaml::Shape::Any);
         assert_eq!(read.ok().unwrap().document.scopes, entries);
         write_global(dir.path(), &[]).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn writes_that_come_together_leave_one_of_them_whole() {
+        let dir = folder("managed_by: admin\nscopes: []\n");
+        let texts: Vec<String> = (0..8).map(|writer| format!("{writer}").repeat(200_000)).collect();
+        let path = dir.path().join("global.yaml");
+        let failed: Vec<String> = std::thread::scope(|threads| {
+            let write = |text: &String| (0..6).filter_map(|_| replace(&path, text).err()).next();
+            let (path, write) = (&path, &write);
+            let running: Vec<_> = texts.iter().map(|text| threads.spawn(move || write(text))).collect();
+            let seen = (0..200).filter_map(|_| fs::read_to_string(path).ok());
+            let torn = seen.filter(|text| text.len() != 200_000 && !text.starts_with("managed")).count();
+            assert_eq!(torn, 0, "a reader saw a part");
+            running.into_iter().filter_map(|one| one.join().unwrap()).map(|error| error.to_string()).collect()
+        });
+        assert_eq!(failed, [""; 0]);
+        assert!(texts.contains(&fs::read_to_string(&path).unwrap()));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
     }
 

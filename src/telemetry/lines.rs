@@ -378,6 +378,44 @@ mod tests {
     }
 
     #[test]
+    fn f24_what_cannot_be_written_is_counted_and_tears_nothing() {
+        // A file that takes nothing more, as on a full disk: the bound is on this thread's own writer.
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::open(sinks(folder.path(), 1 << 20, 2)).unwrap();
+        writer.add(b"1\n");
+        writer.write();
+        let path = folder.path().join("log");
+        writer.file = Some((OpenOptions::new().read(true).open(&path).unwrap(), 2));
+        writer.add(b"2\n");
+        writer.add(b"3\n");
+        writer.write();
+        assert_eq!((writer.lost, writer.torn), (2, true), "a file that cannot be mended is torn");
+        writer.file = Some(open(&path).unwrap());
+        writer.add(b"4\n");
+        writer.write();
+        assert_eq!(read(folder.path(), "log"), "1\n\n4\n", "what comes next begins a line");
+        assert!(!writer.torn && !writer.failed);
+    }
+
+    #[test]
+    fn f24_a_pipe_that_nobody_reads_holds_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("log");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let reader = OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
+        let lines = Lines::of_text("t", Sinks { file: Some(fifo), rotate_bytes: 1 << 30, ..Sinks::default() });
+        let lines = lines.unwrap().unwrap();
+        let begun = std::time::Instant::now();
+        let taken = (0..WAITING + 60_000).filter(|_| lines.push("a line of some length\n".to_owned())).count();
+        assert!(taken < WAITING + 60_000, "the buffer has an end");
+        assert_eq!(lines.take_lost(), (WAITING + 60_000 - taken) as u64);
+        assert_eq!(lines.take_lost(), 0);
+        drop(lines);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        drop(reader);
+    }
+
+    #[test]
     fn nowhere_to_write_is_no_log() {
         assert!(Lines::<u8>::start("t", Sinks::default()).unwrap().is_none());
         let nowhere = Sinks { file: Some("/no/such/folder/log".into()), ..Sinks::default() };
