@@ -39,11 +39,7 @@ pub async fn make(app: &App, password_file: Option<PathBuf>) -> Result<FirstStar
 }
 
 /// The first administrator, once per database: a generated password, or the operator's.
-async fn administrator(
-    app: &App,
-    brought: Option<PathBuf>,
-    first: &mut FirstStart,
-) -> Result<(), Fault> {
+async fn administrator(app: &App, brought: Option<PathBuf>, first: &mut FirstStart) -> Result<(), Fault> {
     if app.store.count_users().await? > 0 {
         return Ok(());
     }
@@ -142,9 +138,7 @@ async fn keypair(app: &App, path: &Path) -> Result<(PrivateFile, ClientKeypair),
         let pair = client_keypair_of(&file.text)?;
         Ok((file, pair))
     };
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| Fault::Keys("key generation failed".to_owned()))?
+    tokio::task::spawn_blocking(work).await.map_err(|_| Fault::Keys("key generation failed".to_owned()))?
 }
 
 /// A file that only its owner may read.
@@ -170,7 +164,8 @@ impl PrivateFile {
         let gone = std::fs::remove_file(&draft);
         let made = made.map_err(told)?;
         // After a rename the draft has no name of its own any more.
-        gone.or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) }).map_err(told)?;
+        gone.or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
+            .map_err(told)?;
         let text = if made { new.to_owned() } else { std::fs::read_to_string(path).map_err(told)? };
         if !usable(&text) {
             return Err(Fault::Unavailable(format!("{}: another process writes it", path.display())));

@@ -1,7 +1,7 @@
 //! What runs beside the requests: polling, policy reload, cleanup, times of last use.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;

@@ -121,7 +121,8 @@ mod tests {
                 running.fetch_sub(1, Ordering::SeqCst);
                 Ok(())
             };
-            let hung_up = tokio::time::timeout(std::time::Duration::from_millis(15), passwords.run(work)).await;
+            let hung_up =
+                tokio::time::timeout(std::time::Duration::from_millis(15), passwords.run(work)).await;
             assert!(hung_up.is_err());
         }
         assert_eq!(most.load(Ordering::SeqCst), 2);

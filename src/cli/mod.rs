@@ -40,11 +40,13 @@ use crate::oauth::reject::{Fault, Stop};
 /// policies that a team keeps as files in git.
 #[derive(Parser)]
 #[command(name = "grantwood", version, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done, 1 fault, 2 usage or refused, 3 configuration or policies invalid, \
+#[command(
+    after_help = "Exit codes: 0 done, 1 fault, 2 usage or refused, 3 configuration or policies invalid, \
                         4 policy tests failed, \
                         5 a finding (plan --fail-on, prove), \
                         6 neither proven nor refuted, 7 a program is missing.\nEvery setting may stand in the environment: tokens.access_ttl \
-                        is GRANTWOOD_TOKENS__ACCESS_TTL.")]
+                        is GRANTWOOD_TOKENS__ACCESS_TTL."
+)]
 struct Cli {
     #[command(flatten)]
     settings: Settings,

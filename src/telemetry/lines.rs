@@ -403,10 +403,12 @@ mod tests {
         let fifo = folder.path().join("log");
         assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
         let reader = OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
-        let lines = Lines::of_text("t", Sinks { file: Some(fifo), rotate_bytes: 1 << 30, ..Sinks::default() });
+        let lines =
+            Lines::of_text("t", Sinks { file: Some(fifo), rotate_bytes: 1 << 30, ..Sinks::default() });
         let lines = lines.unwrap().unwrap();
         let begun = std::time::Instant::now();
-        let taken = (0..WAITING + 60_000).filter(|_| lines.push("a line of some length\n".to_owned())).count();
+        let taken =
+            (0..WAITING + 60_000).filter(|_| lines.push("a line of some length\n".to_owned())).count();
         assert!(taken < WAITING + 60_000, "the buffer has an end");
         assert_eq!(lines.take_lost(), (WAITING + 60_000 - taken) as u64);
         assert_eq!(lines.take_lost(), 0);

@@ -124,9 +124,7 @@ fn f13_right_secrets_that_arrive_together() {
         server.metadata();
         let begun = Instant::now();
         let statuses: Vec<u16> = std::thread::scope(|threads| {
-            let ask = || {
-                (0..12).map(|_| server.introspect(&client, "unknown").status).collect::<Vec<u16>>()
-            };
+            let ask = || (0..12).map(|_| server.introspect(&client, "unknown").status).collect::<Vec<u16>>();
             // Changes of other clients make the server forget what it knew of this one.
             let running: Vec<_> = (0..8).map(|_| threads.spawn(ask)).collect();
             for _ in 0..4 {
