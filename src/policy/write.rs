@@ -190,9 +190,9 @@ mod tests {
         let dir = folder("managed_by: admin\nscopes: []\n");
         let texts: Vec<String> = (0..8).map(|writer| format!("{writer}").repeat(200_000)).collect();
         let path = dir.path().join("global.yaml");
+        let write = |text: &String| (0..6).filter_map(|_| replace(&path, text).err()).next();
+        let (path, write) = (&path, &write);
         let failed: Vec<String> = std::thread::scope(|threads| {
-            let write = |text: &String| (0..6).filter_map(|_| replace(&path, text).err()).next();
-            let (path, write) = (&path, &write);
             let running: Vec<_> = texts.iter().map(|text| threads.spawn(move || write(text))).collect();
             let seen = (0..200).filter_map(|_| fs::read_to_string(path).ok());
             let torn = seen.filter(|text| text.len() != 200_000 && !text.starts_with("managed")).count();
@@ -200,7 +200,7 @@ mod tests {
             running.into_iter().filter_map(|one| one.join().unwrap()).map(|error| error.to_string()).collect()
         });
         assert_eq!(failed, [""; 0]);
-        assert!(texts.contains(&fs::read_to_string(&path).unwrap()));
+        assert!(texts.contains(&fs::read_to_string(path).unwrap()));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
