@@ -105,29 +105,6 @@ mod tests {
         assert!(!passwords.verify(&b, Some(&hash)).await.unwrap());
     }
 
-    /// T8: whoever hangs up leaves the bound on hashes at one time as it is.
-    #[tokio::test(flavor = "multi_thread")]
-    async fn t8_a_caller_who_hangs_up_makes_no_room() {
-        use std::sync::atomic::{AtomicUsize, Ordering};
-        let settings = Users { argon2_kib: 64, argon2_passes: 1, concurrent_hashes: 2, ..Users::default() };
-        let passwords = Passwords::new(&settings).unwrap();
-        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        for _ in 0..12 {
-            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
-            let work = move || {
-                let now = running.fetch_add(1, Ordering::SeqCst) + 1;
-                most.fetch_max(now, Ordering::SeqCst);
-                std::thread::sleep(std::time::Duration::from_millis(60));
-                running.fetch_sub(1, Ordering::SeqCst);
-                Ok(())
-            };
-            let hung_up =
-                tokio::time::timeout(std::time::Duration::from_millis(15), passwords.run(work)).await;
-            assert!(hung_up.is_err());
-        }
-        assert_eq!(most.load(Ordering::SeqCst), 2);
-    }
-
     #[tokio::test]
     async fn t5_nobody_has_no_password() {
         assert!(!quick().verify("", None).await.unwrap());
