@@ -150,7 +150,7 @@ impl Decisions {
                     id: clock::new_id().unwrap_or_else(|_| format!("{}.unasked", unasked.request_id)),
                     ..row(KIND_GRANT, std::slice::from_ref(&record))
                 }),
-                false => self.metrics.decision_lost("refusals"),
+                false => self.metrics.decisions_lost("refusals", 1),
             }
         }
         self.write(record);
