@@ -95,6 +95,8 @@ pub struct App {
     pub revoked_lists: Cache<String, (i64, Arc<str>)>,
     /// What the policies took away, as of the last look.
     pub lost: ArcSwapOption<lost::Lost>,
+    /// Held by whoever looks for that.
+    pub looking_for_lost: tokio::sync::Mutex<()>,
     client_cache: Cache<ClientId, (Arc<str>, Arc<ClientState>)>,
     user_cache: Cache<Arc<str>, UserState>,
     /// Ids by the name or address that they were asked for by, with the users' generation.

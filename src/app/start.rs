@@ -86,6 +86,7 @@ pub async fn open(
         known_tokens: Cache::new(REMEMBERED_TOKENS),
         revoked_lists: Cache::new(REMEMBERED_LISTS),
         lost: ArcSwapOption::empty(),
+        looking_for_lost: tokio::sync::Mutex::default(),
         client_cache: Cache::new(REMEMBERED_CLIENTS),
         user_cache: Cache::new(REMEMBERED_USERS),
         user_names: Cache::new(REMEMBERED_USERS),

@@ -207,15 +207,15 @@ fn refused(live: &LiveToken, action: &str, ask: &Ask, error: &str) {
 pub fn resource_metadata(app: &App, host: &RequestHost, resource: &str) -> serde_json::Value {
     let snapshot = app.policies.current();
     let catalog = snapshot.catalog();
-    let mut scopes: Vec<&str> = catalog
+    let ceiling = &snapshot.global().scopes;
+    let scopes: Vec<&str> = catalog
         .actions()
-        .filter(|action| !action.public)
+        .filter(|action| !action.public && ceiling.binary_search(&action.scope).is_ok())
         .filter(|action| {
             action.routes.iter().any(|route| route.hosts.is_empty() || route.hosts.contains(host.as_str()))
         })
         .map(|action| action.scope.as_str())
         .collect();
-    scopes.retain(|scope| snapshot.global().scopes.iter().any(|global| global.as_str() == *scope));
     serde_json::json!({
         "resource": resource,
         "authorization_servers": [app.public.issuer()],

@@ -167,11 +167,6 @@ impl Routes {
         })
     }
 
-    /// Whether a host has routes of its own.
-    pub fn names_host(&self, host: &str) -> bool {
-        self.owners.iter().any(|owner| owner.route.hosts.contains(host))
-    }
-
     /// How many routes there are.
     pub fn len(&self) -> usize {
         self.owners.len()

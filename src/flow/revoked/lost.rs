@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::app::lost::{Lost, LostToken};
+use crate::app::lost::{Look, Lost, LostToken};
 use crate::flow::Ask;
 use crate::flow::live::revived;
 use crate::oauth::reject::Fault;
@@ -23,11 +23,14 @@ const MOST_NAMED: usize = 10_000;
 /// # Errors
 /// [`Fault`] if the database does not answer or a row of ours cannot be read.
 pub(super) async fn lost(app: &App, ask: &Ask, snapshot: &Arc<Snapshot>) -> Result<Arc<Lost>, Fault> {
+    // One look at a time; whoever waited for it takes its answer.
+    let _one = app.looking_for_lost.lock().await;
     let of = app.generations(snapshot);
     let last = app.lost.load_full();
-    if let Some(last) = last.as_ref().filter(|last| last.stands(&of)) {
+    if let Some(last) = last.as_ref().filter(|last| last.stands(&of, ask.now_ms)) {
         return Ok(Arc::clone(last));
     }
+    let begun = app.clock.steady_ms();
     let (mut tokens, mut looked_at, mut after) = (Vec::new(), 0, String::new());
     let complete = loop {
         let rows = app.store.live_tokens_after(&after, ask.now_ms, BATCH).await?;
@@ -48,7 +51,13 @@ pub(super) async fn lost(app: &App, ask: &Ask, snapshot: &Arc<Snapshot>) -> Resu
         tokio::task::yield_now().await;
     };
     tokens.truncate(MOST_NAMED);
-    let lost = Arc::new(Lost::new(tokens, complete, of, ask.now_ms, last.as_deref()));
+    let milliseconds = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let look = Look {
+        begun_ms: ask.now_ms,
+        took_ms: milliseconds(app.clock.steady_ms().saturating_sub(begun)),
+        most_ms: app.config.tokens.revoked_max_age.millis(),
+    };
+    let lost = Arc::new(Lost::new(tokens, complete, of, look, last.as_deref()));
     app.lost.store(Some(Arc::clone(&lost)));
     Ok(lost)
 }
