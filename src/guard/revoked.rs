@@ -17,6 +17,8 @@ use super::refusal::Refusal;
 
 /// Pages of one update: each has 10,000 tokens at most.
 const MOST_PAGES: usize = 100;
+/// Between two requests while there is no list yet, in milliseconds.
+const FIRST_MS: i64 = 1_000;
 /// Type of the list.
 const TYPE: &str = "revoked-tokens+jwt";
 /// Longest list that is read, in bytes.
@@ -149,6 +151,7 @@ impl Revoked {
 
 impl State {
     fn is_due(&self, now_ms: i64, every_ms: i64) -> bool {
+        let every_ms = if self.good_ms.is_some() { every_ms } else { every_ms.min(FIRST_MS) };
         self.asked_ms.is_none_or(|asked| now_ms.saturating_sub(asked) >= every_ms || now_ms < asked)
     }
 
