@@ -253,7 +253,7 @@ async fn code_for(
     let trace = Trace { request_id: &ask.request_id, jti: None, took: started.elapsed() };
     app.decisions.granted(&app.store, &snapshot, &question, &answers, trace).await?;
     let permit = permit?;
-    // 3. Remember the consent, then keep the code.
+    // 3. Remember the consent and keep the code, in one write.
     let permitted = permit.get();
     let (user, client_id) = (permitted.user.as_ref(), permitted.client.as_str());
     let consent = NewConsent {
@@ -262,7 +262,6 @@ async fn code_for(
         client_id: client_id.to_owned(),
         scopes: permitted.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
     };
-    app.store.grant_consent(consent, ask.now_ms).await?;
     let code = clock::new_secret(Kind::Code)?;
     let row = CodeRow {
         hash: code.hash(),
@@ -279,7 +278,7 @@ async fn code_for(
         expires_at: ask.now_ms + app.config.tokens.code_ttl.millis(),
         used_at: None,
     };
-    app.store.insert_code(row).await?;
+    app.store.agree(consent, row, ask.now_ms).await?;
     if by_hand {
         activity::note(app, ask, user, Did::Allowed(client_id));
     }

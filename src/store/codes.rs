@@ -65,12 +65,6 @@ macro_rules! spend {
 }
 
 impl Store {
-    /// Writes a code.
-    pub async fn insert_code(&self, code: CodeRow) -> Result<(), Fault> {
-        commit!(self, |c| diesel::insert_into(authorization_codes::table).values(&code).execute(c))?;
-        Ok(())
-    }
-
     /// A code, used or not.
     pub async fn code(&self, hash: SecretHash) -> Result<Option<CodeRow>, Fault> {
         Ok(read!(self, |c| {

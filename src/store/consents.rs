@@ -6,6 +6,7 @@ use diesel::dsl::max;
 use diesel::prelude::*;
 
 use super::Store;
+use super::codes::CodeRow;
 use super::listing::{Listed, Page};
 use super::schema::{access_tokens, authorization_codes, consents};
 use super::tokens::revoke_where;
@@ -81,8 +82,8 @@ impl Store {
         })?)
     }
 
-    /// Adds scopes to what the user agreed to for the client.
-    pub async fn grant_consent(&self, consent: NewConsent, now: i64) -> Result<ConsentRow, Fault> {
+    /// Adds scopes to what the user agreed to for the client, and writes the code that this was for: both or none.
+    pub async fn agree(&self, consent: NewConsent, code: CodeRow, now: i64) -> Result<ConsentRow, Fault> {
         let row = ConsentRow {
             document_id: consent.document_id,
             user_id: consent.user_id,
@@ -93,25 +94,34 @@ impl Store {
             last_used_at: None,
         };
         Ok(commit!(self, |c| {
-            let inserted = diesel::insert_into(consents::table)
-                .values(&row)
-                .on_conflict((consents::user_id, consents::client_id))
-                .do_nothing()
-                .execute(c)?;
-            if inserted == 1 {
-                return Ok(row.clone());
-            }
+            diesel::insert_into(authorization_codes::table).values(&code).execute(c)?;
             let of_both = consents::user_id
                 .eq(row.user_id.as_str())
                 .and(consents::client_id.eq(row.client_id.as_str()));
             // The update holds the row, so that two agreements at once are both remembered.
-            diesel::update(consents::table.filter(of_both)).set(consents::updated_at.eq(now)).execute(c)?;
+            if diesel::update(consents::table.filter(of_both)).set(consents::updated_at.eq(now)).execute(c)?
+                == 0
+            {
+                let inserted = diesel::insert_into(consents::table)
+                    .values(&row)
+                    .on_conflict((consents::user_id, consents::client_id))
+                    .do_nothing()
+                    .execute(c)?;
+                if inserted == 1 {
+                    return Ok(row.clone());
+                }
+                diesel::update(consents::table.filter(of_both))
+                    .set(consents::updated_at.eq(now))
+                    .execute(c)?;
+            }
             let mut merged: ConsentRow =
                 consents::table.filter(of_both).select(ConsentRow::as_select()).get_result(c)?;
-            merged.scopes = union(&merged.scopes, &consent.scopes);
-            diesel::update(consents::table.filter(of_both))
-                .set(consents::scopes.eq(&merged.scopes))
-                .execute(c)?;
+            let scopes = union(&merged.scopes, &consent.scopes);
+            if scopes != merged.scopes {
+                merged.scopes = scopes;
+                let grown = consents::scopes.eq(&merged.scopes);
+                diesel::update(consents::table.filter(of_both)).set(grown).execute(c)?;
+            }
             Ok(merged)
         })?)
     }

@@ -165,6 +165,20 @@ pub(super) fn code(name: &str) -> CodeRow {
     }
 }
 
+impl Store {
+    /// A code alone: the server writes one with its consent.
+    pub(super) async fn insert_code(&self, code: CodeRow) -> Result<(), Fault> {
+        commit!(self, |c| diesel::insert_into(schema::authorization_codes::table).values(&code).execute(c))?;
+        Ok(())
+    }
+
+    /// A consent whose code is of no interest.
+    pub(super) async fn grant_consent(&self, consent: NewConsent, now: i64) -> Result<ConsentRow, Fault> {
+        let code = code(&format!("{} {} at {now}", consent.document_id, consent.client_id));
+        self.agree(consent, code, now).await
+    }
+}
+
 /// A user.
 pub(super) fn user(name: &str) -> UserRow {
     UserRow {

@@ -136,7 +136,7 @@ on_each! {
         let key = ConsentKey::Document(row.document_id);
         assert!(s.withdraw("v", key.clone(), NOW).await.unwrap().is_none(), "another's");
         let done = s.withdraw("u", key, NOW).await.unwrap().unwrap();
-        assert_eq!(done, Withdrawn { client_id: "c".into(), tokens: 1, codes: 1 });
+        assert_eq!(done, Withdrawn { client_id: "c".into(), tokens: 1, codes: 4 });
         assert!(s.withdraw("u", ConsentKey::Client("c".into()), NOW).await.unwrap().is_none());
         assert!(s.withdraw("u", ConsentKey::Client("z".into()), NOW).await.unwrap().is_some());
         assert!(s.consent("u", "c").await.unwrap().is_none());
