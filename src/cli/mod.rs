@@ -23,6 +23,7 @@ mod user;
 mod why;
 mod wire;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -151,6 +152,7 @@ pub enum Failure {
 /// Reads the arguments and carries them out.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    tell_of_full_disks();
     match carry_out(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -199,10 +201,28 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
         Command::Demo { once } => demo::demo(once),
         Command::Healthcheck => serve::healthcheck(&settings),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "grantwood", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "grantwood", &mut script);
+            print!("{}", String::from_utf8_lossy(&script));
             Ok(())
         }
     }
+}
+
+/// What cannot be printed is a fault with a sentence. `println!` panics then, which tells people of our code.
+fn tell_of_full_disks() {
+    let others = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let text = info.payload().downcast_ref::<String>().map(String::as_str).unwrap_or_default();
+        match text.strip_prefix("failed printing to ") {
+            Some(why) => {
+                // Standard error may be the full one.
+                let _ = writeln!(std::io::stderr(), "grantwood: cannot write to {why}");
+                std::process::exit(1);
+            }
+            None => others(info),
+        }
+    }));
 }
 
 /// Ends quietly when whoever reads our output has seen enough (`grantwood client list | head`).
