@@ -222,8 +222,13 @@ pub async fn update(
             return Err(git_manages(&snapshot, &state));
         }
         let document = input.changed(app, before.clone()).await?;
+        let mut checked = document.clone();
+        if state.is_file() && checked.public_keys == before.public_keys {
+            // Files of keys are read with the folder; here they are what they were.
+            checked.public_keys.clear();
+        }
         let client =
-            snapshot.parse_client(&state.client.id, &document, Mode::Strict).map_err(input::problems)?;
+            snapshot.parse_client(&state.client.id, &checked, Mode::Strict).map_err(input::problems)?;
         input::check_held_scopes(app, ask, &snapshot, caller, &client.scopes, &state.client.scopes)?;
         change.name = Some(client.name.clone());
         change.owner = Some(document.owner.clone());

@@ -232,11 +232,29 @@ fn y09_y10_strange_files_are_refused_without_their_content() {
     );
     write(&folder.join("rules/deep.cedar"), parens);
     write(&folder.join("rules/bytes.cedar"), b"\xfe\xff\x00");
+    let pipe = std::process::Command::new("mkfifo").arg(folder.join("rules/pipe.cedar")).status();
+    assert!(pipe.is_ok_and(|status| status.success()), "mkfifo");
+    let vast = std::fs::File::create(folder.join("roles/vast.yaml")).expect("a file");
+    vast.set_len(1 << 30).expect("a gibibyte of nothing");
+    let aliases: String = (1..10).fold("a0: &a0 [x, x, x, x, x, x, x, x]\n".to_owned(), |text, level| {
+        let before = format!("*a{}, ", level - 1).repeat(8);
+        format!("{text}a{level}: &a{level} [{}]\n", before.trim_end_matches(", "))
+    });
+    write(&folder.join("roles/bomb.yaml"), aliases);
     for format in ["pretty", "json", "github", "sarif"] {
         let all = run(dir.path(), &["check", "--format", format]).ended(3);
-        for file in
-            ["link.yaml", "hard.yaml", "keyed.yaml", "huge.yaml", "deep.yaml", "deep.cedar", "bytes.cedar"]
-        {
+        for file in [
+            "link.yaml",
+            "hard.yaml",
+            "keyed.yaml",
+            "huge.yaml",
+            "deep.yaml",
+            "deep.cedar",
+            "bytes.cedar",
+            "pipe.cedar",
+            "vast.yaml",
+            "bomb.yaml",
+        ] {
             assert!(all.out.contains(file), "{format}: {file} is not named");
         }
         let everything = format!("{}{}", all.out, all.err);

@@ -17,7 +17,8 @@ fn files_are_laid_out_once() {
     let check = run(dir.path(), &["fmt", "--check"]).ended(3);
     for part in [
         "--- policies/clients/x.yaml\n+++ policies/clients/x.yaml\n@@ -1,",
-        "-- api::form.form.find # why\n+  - api::form.form.find # why\n",
+        "\n-- api::form.form.find # why\n",
+        "\n+  - api::form.form.find # why\n",
         "--- policies/rules/x.cedar\n",
         "+forbid (",
     ] {
