@@ -56,8 +56,7 @@ pub struct Record {
     pub user: Option<UserRecord>,
     /// Ids of the deciding policies, sorted; none = nothing permits it.
     pub policies: Vec<String>,
-    /// Why the request was refused before the policy was asked: a variant of the server's reasons, such as
-    /// `Client(Secret)`. There is no deciding policy then.
+    /// Why the request was refused without a policy: a variant of the server's reasons, such as `Client(Secret)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The OAuth error code of the forbid that decided, or of the reason.

@@ -14,8 +14,8 @@ pub enum Missing {
     /// The client is in no document at hand.
     #[error("no document of client {0}")]
     Client(String),
-    /// The request was refused before there was a question.
-    #[error("the policy was not asked; the request was refused before: {0}")]
+    /// No policy refused the request.
+    #[error("no policy refused it, the server did: {0}")]
     Unasked(String),
     /// The record lacks something that its question needs.
     #[error("the record has no {0}")]
