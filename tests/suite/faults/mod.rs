@@ -75,6 +75,8 @@ impl Ledger {
                             _ => self.issue(server, cast, turn % 4 == 3),
                         };
                         turn += 1;
+                        // Stories that measure time run beside this one.
+                        std::thread::sleep(std::time::Duration::from_millis(15));
                     }
                 });
             }
