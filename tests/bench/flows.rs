@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::load::{Outcome, Plan, Shot, Visitor, journeys, run};
+use crate::measure::{bound, floor_beside};
 use crate::process::Process;
 use crate::report::Report;
 use crate::setup::{Bench, Site, access_token};
@@ -103,13 +104,14 @@ pub fn flows(bench: &Bench, report: &mut Report) {
         assert!(full.done > 0 && remembered.done > 0, "no flow came to its end:\n{}", site.log());
         report.row(&format!("code + PKCE with remembered consent, {alg}"), &remembered);
         report.row(&format!("code + PKCE with the consent page, {alg}"), &full);
-        let of_bound = |name: &str, outcome: &Outcome| Some(outcome.per_cpu_second() / report.kept(name)?);
         if alg == "RS256" {
-            let ratio = of_bound("bound", &remembered);
+            let ratio = Some(remembered.per_cpu_second() / bound(bench, report));
             report.at_least("code + PKCE RS256, of the bound (e)", ratio, 0.6);
         } else {
             // 1,800 and 800 flows where the floor carries 190,000.
-            let (remembered, full) = (of_bound("floor", &remembered), of_bound("floor", &full));
+            let floor = floor_beside(bench, report, "the code flow");
+            let of_floor = |outcome: &Outcome| Some(outcome.per_cpu_second() / floor);
+            let (remembered, full) = (of_floor(&remembered), of_floor(&full));
             report.at_least("code + PKCE ES256, of the floor", remembered, 0.0095);
             report.at_least("code + PKCE with the consent page, ES256, of the floor", full, 0.0042);
         }

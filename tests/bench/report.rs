@@ -5,7 +5,6 @@
 pub struct Report {
     rows: Vec<[String; 5]>,
     targets: Vec<Target>,
-    values: std::collections::BTreeMap<&'static str, f64>,
 }
 
 struct Target {
@@ -30,16 +29,6 @@ impl Report {
     /// A line with only a figure.
     pub fn figure(&mut self, what: &str, value: &str) {
         self.rows.push([what.to_owned(), String::new(), value.to_owned(), String::new(), String::new()]);
-    }
-
-    /// Keeps a value for a target of a later measurement.
-    pub fn keep(&mut self, name: &'static str, value: f64) {
-        self.values.insert(name, value);
-    }
-
-    /// A value of an earlier measurement of this run.
-    pub fn kept(&self, name: &str) -> Option<f64> {
-        self.values.get(name).copied()
     }
 
     /// A target that a value must reach.

@@ -66,22 +66,22 @@ on_both! {
             command.output().expect("the binary runs")
         };
         let admin = server.admin().jwt(server);
-        let told = text(&ask(&admin, &["--client", &client.id, "--scope", scope::DELETE]));
+        let told = text(&ask(admin, &["--client", &client.id, "--scope", scope::DELETE]));
         assert!(told.contains("DENY") && told.contains("to allow it"), "{told}");
-        let told = text(&ask(&admin, &[&id]));
+        let told = text(&ask(admin, &[&id]));
         assert!(told.contains("DENY") && told.contains(scope::DELETE), "{told}");
-        let json = text(&ask(&admin, &["--client", &client.id, "--scope", scope::FIND, "-o", "json"]));
+        let json = text(&ask(admin, &["--client", &client.id, "--scope", scope::FIND, "-o", "json"]));
         let json: Value = serde_json::from_str(&json).expect("JSON");
         assert_eq!(json["now"][0]["decision"], "allow", "{json}");
         let token = server.machine_token(&client, scope::FIND);
-        let told = text(&ask(&admin, &["GET /api/forms", "--token", &token]));
+        let told = text(&ask(admin, &["GET /api/forms", "--token", &token]));
         assert!(told.contains("ALLOW"), "{told}");
         // Who may not read policies is told nothing, and a server that is not there is a fault.
         let other = ask(&token, &["--client", &client.id]);
         assert_eq!(other.status.code(), Some(2), "{other:?}");
         assert!(other.stdout.is_empty(), "{other:?}");
         let mut gone = server.command();
-        gone.args(["why", "--client", "x", "--server", "http://127.0.0.1:1"]).env("GRANTWOOD_TOKEN", &admin);
+        gone.args(["why", "--client", "x", "--server", "http://127.0.0.1:1"]).env("GRANTWOOD_TOKEN", admin);
         assert_eq!(gone.output().expect("the binary runs").status.code(), Some(1));
         let mut bare = server.command();
         bare.args(["why", "--client", "x", "--server", &url]).env_remove("GRANTWOOD_TOKEN");
