@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::oauth::reject::Fault;
 use crate::policy::record::{Harmless, Kind, Packed, Unasked};
 use crate::policy::{Answers, Asked, Decision, GrantQuestion, Record, Snapshot, Trace};
-use crate::store::{AuditRow, KIND_ADMIN, KIND_GRANT, KIND_SIGN_IN, Store};
+use crate::store::{AuditRow, KIND_ADMIN, KIND_GRANT, KIND_SIGN_IN, Store, UNASKED};
 use crate::telemetry::{Lines, Metrics, Sinks};
 
 /// Entries a minute about requests that were refused before the policy was asked. Anybody can send such requests, so
@@ -146,8 +146,7 @@ impl Decisions {
         if self.grants {
             match self.has_room(unasked.now_ms / 60_000) {
                 true => self.queue(AuditRow {
-                    // The request's own id is that of the entry about what the policy decided.
-                    id: clock::new_id().unwrap_or_else(|_| format!("{}.unasked", unasked.request_id)),
+                    id: format!("{}{UNASKED}", unasked.request_id),
                     ..row(KIND_GRANT, std::slice::from_ref(&record))
                 }),
                 false => self.metrics.decisions_lost("refusals", 1),

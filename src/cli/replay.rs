@@ -62,7 +62,7 @@ pub fn replay(settings: &Settings, args: &ReplayArgs) -> Result<(), Failure> {
         show(args, &snapshot, &total);
         match total.differ.len() {
             count if count > 0 && args.fail_on_difference => {
-                Err(Failure::Tests(format!("{count} decisions differ")))
+                Err(Failure::Finding(format!("{count} decisions differ")))
             }
             _ => Ok(()),
         }

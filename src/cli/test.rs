@@ -101,6 +101,9 @@ fn once(options: &Options, args: &TestArgs) -> Result<(), Failure> {
         }
     };
     let took = began.elapsed();
+    if let (Some(filter), true) = (&args.filter, outcomes.is_empty()) {
+        return Err(Failure::Usage(format!("no policy test has {filter:?} in its name")));
+    }
     print(&outcomes, coverage.as_ref(), took, args.format);
     let failed = outcomes.iter().filter(|outcome| outcome.failure.is_some()).count();
     if failed > 0 {

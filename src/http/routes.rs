@@ -108,8 +108,14 @@ type Rest = (
 );
 
 /// Paths of [`Machines`], and all below them.
-const MACHINES: [&str; 5] =
-    ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke", "/oauth2/revoked-tokens", "/access/v1"];
+const MACHINES: [&str; 6] = [
+    "/oauth2/token",
+    "/oauth2/introspect",
+    "/oauth2/revoke",
+    "/oauth2/revoked-tokens",
+    "/access/v1",
+    "/.well-known/authzen-configuration",
+];
 
 fn machines(app: &Served) -> Machines {
     (TokenApi { app: app.clone() }, RevokedApi { app: app.clone() }, AuthZenApi { app: app.clone() })
@@ -292,4 +298,22 @@ pub fn routes(
         ..GuardSettings::new(app.public.url().clone())
     };
     Ok(Guard::new(ForwardAuth::new(app, routes).map_err(wrong)?, settings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_goes_where_it_is_answered() {
+        let paths = |document: String| -> Vec<String> {
+            let document: Value = serde_json::from_str(&document).unwrap();
+            document["paths"].as_object().unwrap().keys().cloned().collect()
+        };
+        let is_theirs = |path: &String| MACHINES.iter().any(|prefix| below(path, prefix));
+        let theirs = paths(service(machines(&Served(None))).spec());
+        assert!(theirs.len() >= 10 && theirs.iter().all(is_theirs), "{theirs:?}");
+        let others = paths(service(rest(&Served(None))).spec());
+        assert!(others.len() >= 30 && !others.iter().any(is_theirs), "{others:?}");
+    }
 }

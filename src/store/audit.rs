@@ -44,6 +44,10 @@ pub struct AuditRow {
     pub jti: Option<String>,
 }
 
+/// Ends the id of an entry about a request that was refused before the policy was asked, or after it had said yes;
+/// before it stands the request's own id, which is that of the entry about what the policy decided.
+pub const UNASKED: &str = ".unasked";
+
 /// Somebody administered, or tried to.
 pub const KIND_ADMIN: &str = "admin";
 /// A client asked for a token or a user for a code. The row's id is that of the request.
@@ -160,15 +164,19 @@ impl Store {
             return Ok(Vec::new());
         }
         let id = request_id.to_owned();
+        let own = [id.clone(), format!("{id}{UNASKED}")];
         Ok(read!(self, |c| {
-            let grant: Option<AuditRow> =
-                audit::table.find(&id).select(AuditRow::as_select()).get_result(c).optional()?;
+            let grants: Vec<AuditRow> = audit::table
+                .filter(audit::id.eq_any(&own).and(audit::kind.eq(KIND_GRANT)))
+                .order((audit::at.asc(), audit::id.asc()))
+                .select(AuditRow::as_select())
+                .load(c)?;
             let mut rows: Vec<AuditRow> = audit::table
                 .filter(audit::request_id.eq(&id).and(audit::kind.ne(KIND_GRANT)))
                 .order((audit::at.asc(), audit::id.asc()))
                 .select(AuditRow::as_select())
                 .load(c)?;
-            rows.extend(grant.filter(|row| row.kind == KIND_GRANT));
+            rows.extend(grants);
             Ok(rows)
         })?)
     }

@@ -98,7 +98,7 @@ mod writer;
 mod tests;
 
 pub use assertions::AssertionUse;
-pub use audit::{AuditFilter, AuditRow, KIND_ACCOUNT, KIND_ADMIN, KIND_GRANT, KIND_SIGN_IN};
+pub use audit::{AuditFilter, AuditRow, KIND_ACCOUNT, KIND_ADMIN, KIND_GRANT, KIND_SIGN_IN, UNASKED};
 pub use authorizations::AuthorizationRow;
 pub use cleanup::Cleaned;
 pub use client_list::{ClientColumn, ClientFilter, ClientSort, FileClient, FileClients};

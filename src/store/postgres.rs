@@ -42,6 +42,8 @@ pub(super) struct Postgres {
 
 struct Server {
     url: String,
+    /// The database refuses what would write.
+    reads_only: bool,
     idle: Idle<PgConnection>,
 }
 
@@ -50,7 +52,7 @@ impl Postgres {
     pub(super) fn open(url: &str) -> Result<Self, OpenError> {
         let url = with_defaults(url);
         migrate(&url).map_err(OpenError::Unavailable)?;
-        let server = Arc::new(Server { url, idle: Idle::new(CONNECTIONS) });
+        let server = Arc::new(Server { url, reads_only: false, idle: Idle::new(CONNECTIONS) });
         Ok(Self { server, places: Arc::new(Semaphore::new(CONNECTIONS)) })
     }
 
@@ -62,13 +64,7 @@ impl Postgres {
             MIGRATIONS.migrations().map_err(|e| OpenError::Unavailable(e.to_string()))?;
         let known: Vec<String> = all.iter().map(|one| one.name().version().to_string()).collect();
         to_read::fits(&known, sql::<Text>(to_read::APPLIED).load(&mut connection))?;
-        // The server refuses writes of every connection that is opened from here on.
-        let joint = if url.contains('?') { '&' } else { '?' };
-        let url = match url.contains("options=") {
-            true => url,
-            false => format!("{url}{joint}options=-cdefault_transaction_read_only%3Don"),
-        };
-        let server = Arc::new(Server { url, idle: Idle::new(CONNECTIONS) });
+        let server = Arc::new(Server { url, reads_only: true, idle: Idle::new(CONNECTIONS) });
         Ok(Self { server, places: Arc::new(Semaphore::new(CONNECTIONS)) })
     }
 
@@ -120,7 +116,7 @@ impl Server {
         let mut outcome = body(&mut connection);
         if reused && outcome.as_ref().is_err_and(is_lost) {
             self.idle.clear();
-            connection = connect(&self.url)?;
+            connection = self.connect()?;
             outcome = body(&mut connection);
         }
         if outcome.as_ref().err().is_none_or(is_refusal) {
@@ -176,7 +172,7 @@ impl Server {
             Ok(()) => Ok(connection),
             Err(error) if reused && is_lost(&error) => {
                 self.idle.clear();
-                let mut connection = connect(&self.url).map_err(as_error)?;
+                let mut connection = self.connect().map_err(as_error)?;
                 AnsiTransactionManager::begin_transaction(&mut connection)?;
                 Ok(connection)
             }
@@ -184,10 +180,19 @@ impl Server {
         }
     }
 
+    fn connect(&self) -> Result<PgConnection, Failure> {
+        let mut connection = connect(&self.url)?;
+        if self.reads_only {
+            let only = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+            connection.batch_execute(only).map_err(Failure::from)?;
+        }
+        Ok(connection)
+    }
+
     fn connection(&self) -> Result<(PgConnection, bool), Failure> {
         match self.idle.take() {
             Some(connection) => Ok((connection, true)),
-            None => connect(&self.url).map(|connection| (connection, false)),
+            None => self.connect().map(|connection| (connection, false)),
         }
     }
 }

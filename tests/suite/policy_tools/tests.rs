@@ -22,6 +22,7 @@ fn a_wrong_cell_fails_at_its_place() {
         "{}",
         failed.out
     );
+    run(dir.path(), &["test", "--filter", "no test has this name"]).ended(2);
     let only = run(dir.path(), &["test", "--filter", "services: reporting"]).ended(0);
     assert!(only.out.contains("2 passed, 0 failed"), "{}", only.out);
 }

@@ -92,7 +92,7 @@ fn a_log_of_100_000_decisions_finds_exactly_the_planted_differences() {
         policies::write(&new.join("clients/suite_replayed_b.yaml"), &wider);
         let new_policies = ["--policies", "new-policies", "--fail-on-difference"];
         let output = server.cli(&[&["replay", "many.jsonl", "-o", "json"], &new_policies[..]].concat(), "");
-        assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(5), "{}", String::from_utf8_lossy(&output.stderr));
         let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         let differ = found["differ"].as_array().expect("a list");
         let lines: BTreeSet<u64> = differ.iter().filter_map(|one| one["line"].as_u64()).collect();
@@ -117,7 +117,7 @@ fn a_log_of_100_000_decisions_finds_exactly_the_planted_differences() {
         let part: String = text.lines().take(2_000).map(|line| format!("{line}\n")).collect();
         std::fs::write(server.folder().join("part.jsonl"), part).expect("written");
         let output = server.cli(&[&["replay", "part.jsonl"], &new_policies[..]].concat(), "");
-        assert_eq!(output.status.code(), Some(4));
+        assert_eq!(output.status.code(), Some(5));
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(said.contains("deny → allow") && said.contains("was no policy permits it"), "{said}");
         assert!(said.contains("2000 decisions") && said.contains("2 differ"), "{said}");
