@@ -229,7 +229,7 @@ fn a_request_is_found_in_a_log() {
         let id = reply.header("x-request-id").expect("an id").to_owned();
         let log = server.log_file();
         crate::harness::eventually("the log is written", crate::harness::BOUND, || {
-            std::fs::read_to_string(&log).unwrap_or_default().contains(&id)
+            std::fs::read_to_string(log).unwrap_or_default().contains(&id)
         });
         let said = why(server, &[&id, "--log", &log.display().to_string()]);
         assert!(said.contains("token.refused") && said.contains("Assertion("), "{said}");
