@@ -199,12 +199,20 @@ impl Store {
                 ClientColumn::Kind => ordered!(query, sort.descending, clients::client_type),
                 ClientColumn::Active => ordered!(query, sort.descending, clients::active),
             };
-            let rows = query
+            // Ids first: a deep page would otherwise carry whole rows through the sort, keys and all.
+            let ids: Vec<String> = query
                 .then_order_by(clients::document_id.asc())
                 .limit(page.limit())
                 .offset(page.offset())
+                .select(clients::document_id)
+                .load(c)?;
+            let found: Vec<ClientRow> = clients::table
+                .filter(clients::document_id.eq_any(&ids))
                 .select(ClientRow::as_select())
                 .load(c)?;
+            let mut found: HashMap<String, ClientRow> =
+                found.into_iter().map(|row| (row.document_id.clone(), row)).collect();
+            let rows = ids.iter().filter_map(|id| found.remove(id)).collect();
             Ok(Listed { rows, total })
         })?)
     }
