@@ -137,5 +137,28 @@ async fn rows(
         let why = body["error"]["message"].as_str().unwrap_or("no list");
         return Ok(Err(format!("{server}: {} {why}", answer.status)));
     }
-    Ok(Ok(serde_json::from_value(body["data"].take()).unwrap_or_default()))
+    listed(server, body["data"].take()).map(Ok)
+}
+
+/// What is no list is not an empty one: nobody may be told that a change touches nothing.
+fn listed(server: &str, data: Value) -> Result<Vec<Value>, Failure> {
+    match data {
+        Value::Array(rows) => Ok(rows),
+        _ => Err(Failure::Fault(format!("{server}: the answer is no list"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_list_is_not_an_empty_one() {
+        assert!(listed("s", json!([])).is_ok_and(|rows| rows.is_empty()));
+        for data in [Value::Null, json!({}), json!("no list")] {
+            assert!(matches!(listed("s", data), Err(Failure::Fault(_))));
+        }
+    }
 }

@@ -2,12 +2,14 @@
 //!
 //! Precedence: `--set a.b=c` over the environment (`GRANTWOOD_A__B`) over the file over the defaults.
 
+mod decisions;
 mod forward_auth;
 mod load;
 mod pages;
 mod policy_source;
 mod seconds;
 mod settings;
+mod users;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -21,8 +23,9 @@ pub use policy_source::{GitSource, PolicySource, Signed};
 pub use seconds::{Seconds, duration_schema};
 pub use settings::{
     AdminWrites, Assertions, Clients, Config, Cors, Database, Docs, Keys, Limits, Log, LogFormat, OnDenied,
-    Policies, Scopes, Server, Sessions, TokenAlg, Tokens, Users,
+    Policies, Scopes, Server, TokenAlg, Tokens,
 };
+pub use users::{Sessions, Users};
 
 /// Why the configuration was refused: each line names the key and where it was set.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,9 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Seconds;
+use super::decisions::{Audit, Decisions};
 use super::forward_auth::ForwardAuth;
 use super::pages::{Pages, TrustedIssuer};
 use super::policy_source::PolicySource;
+use super::users::{Sessions, Users};
 
 /// All settings.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
@@ -256,50 +258,6 @@ pub enum OnDenied {
     Narrow,
 }
 
-/// Local users.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Users {
-    /// Life of the token that `/auth/local` answers.
-    pub token_ttl: Seconds,
-    /// Memory of one password hash, in KiB (argon2id).
-    pub argon2_kib: u32,
-    /// Passes of one password hash.
-    pub argon2_passes: u32,
-    /// Most password hashes at one time.
-    pub concurrent_hashes: usize,
-    /// Roles of the administrator that the first start makes.
-    pub first_admin_roles: Vec<String>,
-}
-
-impl Default for Users {
-    fn default() -> Self {
-        Self {
-            token_ttl: Seconds(3_600),
-            argon2_kib: 19_456,
-            argon2_passes: 2,
-            concurrent_hashes: 2,
-            first_admin_roles: vec!["administrator".to_owned()],
-        }
-    }
-}
-
-/// Browser sessions.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Sessions {
-    /// Ends after so long without use.
-    pub idle: Seconds,
-    /// Ends after so long in any case.
-    pub absolute: Seconds,
-}
-
-impl Default for Sessions {
-    fn default() -> Self {
-        Self { idle: Seconds(3_600), absolute: Seconds(43_200) }
-    }
-}
-
 /// Bounds on what a caller may use.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -397,49 +355,4 @@ pub enum LogFormat {
     Pretty,
     /// One object a line.
     Json,
-}
-
-/// The decision log: one JSON object a line.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Decisions {
-    /// Whether decisions go to standard output.
-    pub stdout: bool,
-    /// A file that they go to; rotated by size.
-    pub file: Option<PathBuf>,
-    /// Size at which the file is rotated, in MiB.
-    pub rotate_mb: u64,
-    /// Rotated files that are kept.
-    pub keep: u32,
-    /// Of the re-checks and uses that were allowed, the decisions of one request in so many are logged.
-    pub sample_allows: u32,
-    /// Request headers whose values may stand in the log, in lower case.
-    pub headers: Vec<String>,
-    /// Properties stated to the decision API whose values may stand in the log.
-    pub properties: Vec<String>,
-}
-
-impl Default for Decisions {
-    fn default() -> Self {
-        let (headers, properties) = (Vec::new(), Vec::new());
-        Self { stdout: false, file: None, rotate_mb: 64, keep: 10, sample_allows: 1, headers, properties }
-    }
-}
-
-/// The audit log in the database.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Audit {
-    /// Whether each token request that the policy decided gets an entry.
-    pub grants: bool,
-    /// How long entries of grants are kept; what administrators did stays.
-    pub keep_grants: Seconds,
-    /// Whether a grant fails when its entry cannot be written.
-    pub required: bool,
-}
-
-impl Default for Audit {
-    fn default() -> Self {
-        Self { grants: true, keep_grants: Seconds(90 * 86_400), required: false }
-    }
 }

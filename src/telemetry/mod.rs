@@ -5,8 +5,10 @@ mod event;
 mod lines;
 mod log;
 mod metrics;
+mod sinks;
 
 pub use event::{Event, reason};
-pub use lines::{Lines, Sinks};
+pub use lines::Lines;
 pub use log::{Log, LogLayer, Style, init};
 pub use metrics::Metrics;
+pub use sinks::Sinks;

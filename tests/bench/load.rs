@@ -158,13 +158,17 @@ pub fn run(process: &Process, plan: Plan, connections: usize, keep_bodies: bool)
                 tokio::spawn(job.work())
             })
             .collect();
-        let mut parts = Vec::new();
-        for worker in workers {
-            parts.push(worker.await.expect("a worker ends"));
-        }
-        parts
+        finished(workers).await
     });
     gather(parts, begin, process.cpu() - cpu)
+}
+
+async fn finished(workers: Vec<tokio::task::JoinHandle<Outcome>>) -> Vec<Outcome> {
+    let mut parts = Vec::new();
+    for worker in workers {
+        parts.push(worker.await.expect("a worker ends"));
+    }
+    parts
 }
 
 fn gather(parts: Vec<Outcome>, begin: Instant, cpu: f64) -> Outcome {
@@ -282,11 +286,7 @@ where
                 })
             })
             .collect();
-        let mut parts = Vec::new();
-        for worker in workers {
-            parts.push(worker.await.expect("a worker ends"));
-        }
-        parts
+        finished(workers).await
     });
     gather(parts, begin, process.cpu() - cpu)
 }
