@@ -99,6 +99,21 @@ pub fn new_id() -> Result<String, Fault> {
     Ok(uuid::Builder::from_random_bytes(half).into_uuid().to_string())
 }
 
+/// Makes the identifier of a row that is one of many (UUID v7, RFC 9562 §5.7): what is written together stands together
+/// in an index, which costs a third of what random places cost. 74 of its bits are random; the rest tells the time.
+///
+/// # Errors
+/// [`Fault::Keys`] if the random generator fails.
+#[allow(clippy::disallowed_methods)] // This is the place that the lint points to.
+pub fn new_row_id() -> Result<String, Fault> {
+    let bytes = random_bytes()?;
+    let mut random = [0_u8; 10];
+    random.copy_from_slice(&bytes[..10]);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let now_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    Ok(uuid::Builder::from_unix_timestamp_millis(now_ms, &random).into_uuid().to_string())
+}
+
 /// Makes a client identifier: 32 hexadecimal characters, as the plugin's.
 ///
 /// # Errors

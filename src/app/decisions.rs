@@ -265,7 +265,7 @@ fn row(kind: &str, records: &[Record]) -> AuditRow {
     AuditRow {
         id: match kind {
             KIND_GRANT => request_id.clone(),
-            _ => clock::new_id().unwrap_or_else(|_| format!("{request_id}.{kind}")),
+            _ => clock::new_row_id().unwrap_or_else(|_| format!("{request_id}.{kind}")),
         },
         at: records.first().map_or(0, Record::at_ms),
         actor,

@@ -48,7 +48,7 @@ pub fn note(app: &App, ask: &Ask, user: &str, did: Did<'_>) {
     };
     let failed = did == Did::FailedToSignIn;
     // Without a random id there is no entry; whoever needs one for more than reading fails louder.
-    let Ok(id) = clock::new_id() else { return };
+    let Ok(id) = clock::new_row_id() else { return };
     app.decisions.happened(AuditRow {
         id,
         at: ask.now_ms,

@@ -90,7 +90,7 @@ pub async fn data(
     let facts = probe_facts(app, ask, &client, signed_in, &scopes);
     let question = question(&client, &signed_in.user, &facts);
     let details = snapshot
-        .decide_scopes(&question, &scopes)
+        .preview(&question, &scopes)
         .into_iter()
         .map(|(scope, decision)| detail(snapshot, scope, &decision, &granted))
         .collect();
@@ -256,12 +256,6 @@ async fn code_for(
     // 3. Remember the consent and keep the code, in one write.
     let permitted = permit.get();
     let (user, client_id) = (permitted.user.as_ref(), permitted.client.as_str());
-    let consent = NewConsent {
-        document_id: clock::new_id()?,
-        user_id: user.to_owned(),
-        client_id: client_id.to_owned(),
-        scopes: permitted.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
-    };
     let code = clock::new_secret(Kind::Code)?;
     let row = CodeRow {
         hash: code.hash(),
@@ -278,9 +272,18 @@ async fn code_for(
         expires_at: ask.now_ms + app.config.tokens.code_ttl.millis(),
         used_at: None,
     };
-    app.store.agree(consent, row, ask.now_ms).await?;
     if by_hand {
+        let consent = NewConsent {
+            document_id: clock::new_id()?,
+            user_id: user.to_owned(),
+            client_id: client_id.to_owned(),
+            scopes: permitted.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+        };
+        app.store.agree(consent, row, ask.now_ms).await?;
         activity::note(app, ask, user, Did::Allowed(client_id));
+    } else if !app.store.rely(row).await? {
+        // Withdrawn at this very moment: nobody agreed again.
+        return Err(Reject::ConsentRequired.into());
     }
     Event::CodeIssued { client: client_id, user, scope: &scope::join(&permitted.scopes) }.emit();
     Ok(code.reveal().to_owned())

@@ -177,10 +177,9 @@ fn still_carried(
     Ok((scopes, kind))
 }
 
-/// What no policy tells apart that reads neither time nor address has one name. A `jti` has no blanks.
+/// What no policy tells apart that reads neither time, address nor age of the sign-in has one name. A `jti` has no blanks.
 fn shared_name(row: &TokenRow, facts: &GrantFacts) -> String {
-    let timeless = GrantFacts { now_ms: 0, ip: std::net::Ipv4Addr::UNSPECIFIED.into(), ..facts.clone() };
-    let facts = serde_json::to_string(&timeless).unwrap_or_default();
+    let facts = serde_json::to_string(&facts.timeless()).unwrap_or_default();
     let user = row.user_id.as_deref().unwrap_or_default();
     format!("{} {user} {} {} {facts}", row.client_id, row.grant_type, row.scopes)
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use cedar_policy::{Effect, Policy, PolicyId};
 
+use super::answers::Memory;
 use super::catalog::{Catalog, is_admin};
 use super::compile::{self, Compiled};
 use super::decide::Decider;
@@ -83,6 +84,7 @@ pub(super) fn assemble(
         tests: parts.tests,
         schema_text,
         decider,
+        memory: Memory::default(),
     })
 }
 

@@ -147,7 +147,7 @@ impl Evaluation<'_> {
             action: known.action.number,
             resource: known.resource_type,
         };
-        let holds = decider.index.holds(key.clone());
+        let holds = decider.index.holds(key.clone(), Some(&[&known.resource]));
         let decision = decider.ask(Ask {
             key,
             principal: &self.principal,

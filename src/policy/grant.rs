@@ -2,6 +2,7 @@
 
 use cedar_policy::{Context, Entities, EntityUid};
 
+use super::answers::Answers;
 use super::decide::{Ask, Case};
 use super::facts::{self, TokenPairs};
 use super::names::ScopeNames;
@@ -15,21 +16,12 @@ use crate::oauth::reject::{Fault, Reject, Stop};
 use crate::oauth::scope::Scope;
 
 /// What all questions of one request share: values, entities, and who asks.
-struct Prepared {
+pub(super) struct Prepared {
     context: Context,
     entities: Entities,
     client: EntityUid,
     client_numbers: Vec<u32>,
     user: Option<PreparedUser>,
-}
-
-/// Every answer of one request: may it start, and each scope.
-#[derive(Clone, Debug, Default)]
-pub struct Answers {
-    /// May this grant start at all.
-    pub start: Decision,
-    /// Each scope that was asked about, in order; empty where the start was refused.
-    pub scopes: Vec<(Scope, Decision)>,
 }
 
 struct PreparedUser {
@@ -66,10 +58,7 @@ impl Snapshot {
                     && self.is_steady(question, scopes, &prepared);
                 (decided, steady)
             }
-            Err(why) => {
-                let failed = |scope: &Scope| (scope.clone(), self.decider().failed(why.clone()));
-                (scopes.iter().map(failed).collect(), false)
-            }
+            Err(why) => (self.all_failed(scopes, &why), false),
         }
     }
 
@@ -92,26 +81,31 @@ impl Snapshot {
         (decision, steady)
     }
 
-    fn is_steady(&self, question: &GrantQuestion<'_>, scopes: &[Scope], prepared: &Prepared) -> bool {
+    pub(super) fn is_steady(
+        &self,
+        question: &GrantQuestion<'_>,
+        scopes: &[Scope],
+        prepared: &Prepared,
+    ) -> bool {
         let decider = self.decider();
-        let steady = |key: Key| decider.index.holds(key) > Holds::Once;
-        let granted = decider.names.grant(question.grant).is_some_and(|action| {
-            [Type::Scope, Type::Server].into_iter().all(|resource| {
-                let named = prepared.client_numbers.clone();
-                steady(Key { principal: Type::Client, named, action: action.number, resource })
-            })
-        });
-        let used = |known: &ScopeNames| {
-            prepared.user.as_ref().is_none_or(|user| {
-                steady(Key {
-                    principal: Type::User,
-                    named: user.numbers.clone(),
-                    action: known.action.number,
-                    resource: known.resource_type,
-                })
-            })
+        let steady =
+            |key: Key, resources: &[&EntityUid]| decider.index.holds(key, Some(resources)) > Holds::Once;
+        let Some(action) = decider.names.grant(question.grant) else { return false };
+        let granted = |resource: Type, resources: &[&EntityUid]| {
+            let named = prepared.client_numbers.clone();
+            steady(Key { principal: Type::Client, named, action: action.number, resource }, resources)
         };
-        granted && scopes.iter().filter_map(|scope| decider.names.known(scope)).all(used)
+        let used = |known: &ScopeNames, user: &PreparedUser| {
+            let named = user.numbers.clone();
+            let (action, resource) = (known.action.number, known.resource_type);
+            steady(Key { principal: Type::User, named, action, resource }, &[&known.resource])
+        };
+        let mut known = scopes.iter().filter_map(|scope| decider.names.known(scope));
+        granted(Type::Server, &[&decider.names.server])
+            && known.all(|known| {
+                granted(Type::Scope, &[&known.uid, &known.content_type])
+                    && prepared.user.as_ref().is_none_or(|user| used(known, user))
+            })
     }
 
     /// Decides a token request as a whole: the start, then each scope.
@@ -190,27 +184,27 @@ impl Snapshot {
             Requested::All => &question.client.scopes,
             Requested::Exactly(scopes) => scopes,
         };
-        let prepared = match self.prepare(question, scopes) {
-            Ok(prepared) => prepared,
+        let answers = match self.answers(question, scopes) {
+            Ok(answers) => answers,
             Err(why) => {
                 told.start = self.decider().failed(why.clone());
                 return Err(Stop::Fault(Fault::Policy(why)));
             }
         };
-        told.start = self.start(question, &prepared);
-        let start = told.start.clone();
+        told.start = answers.start.clone();
+        let start = answers.start.clone();
         if !start.allowed {
             return Err(self.refused_start(question, start));
         }
+        told.scopes.clone_from(&answers.scopes);
         let mut policies = start.policies;
         let mut granted = Vec::with_capacity(scopes.len());
-        told.scopes = self.each(question, scopes, &prepared);
-        for (scope, decision) in told.scopes.iter().cloned() {
+        for (scope, decision) in &answers.scopes {
             if decision.allowed {
-                granted.push(scope);
-                policies.extend(decision.policies);
+                granted.push(scope.clone());
+                policies.extend_from_slice(&decision.policies);
             } else if matches!(requested, Requested::Exactly(_)) && on_denied == OnDenied::Reject {
-                return Err(refused_scope(scope, decision).into());
+                return Err(refused_scope(scope.clone(), decision.clone()).into());
             }
         }
         if granted.is_empty() {
@@ -221,7 +215,7 @@ impl Snapshot {
         Ok((granted, policies))
     }
 
-    fn prepare(&self, question: &GrantQuestion<'_>, scopes: &[Scope]) -> Result<Prepared, String> {
+    pub(super) fn prepare(&self, question: &GrantQuestion<'_>, scopes: &[Scope]) -> Result<Prepared, String> {
         let decider = self.decider();
         let names = &decider.names;
         let grant = names.grant(question.grant).ok_or("unknown grant")?;
@@ -268,12 +262,12 @@ impl Snapshot {
         })
     }
 
-    fn start(&self, question: &GrantQuestion<'_>, prepared: &Prepared) -> Decision {
+    pub(super) fn start(&self, question: &GrantQuestion<'_>, prepared: &Prepared) -> Decision {
         let names = &self.decider().names;
         self.grant_ask(question, prepared, &names.server, Type::Server, None, None)
     }
 
-    fn each(
+    pub(super) fn each(
         &self,
         question: &GrantQuestion<'_>,
         scopes: &[Scope],

@@ -4,6 +4,7 @@
 //! policies; no permit is made without a decision; nothing is kept per client without a bound.
 
 pub mod admin;
+mod answers;
 mod assemble;
 pub mod catalog;
 pub mod changes;
@@ -49,13 +50,13 @@ pub mod watch;
 pub mod write;
 mod yaml;
 
+pub use answers::Answers;
 pub use catalog::{Catalog, CatalogAction, ContentType};
 pub use client::{FieldProblem, Mode};
 pub use diagnostics::{Diagnostic, LoadFailed, Severity};
 pub use documents::{ClientDocument, ManagedBy, Ttl};
 pub use engine::{Attempt, Engine, Reload, Status};
 pub use evaluate::{Evaluation, EvaluationSubject};
-pub use grant::Answers;
 pub use load::Options;
 pub use permit::Permit;
 pub use question::{

@@ -69,6 +69,8 @@ pub struct ScopeNames {
     pub uid: EntityUid,
     /// The entity of that name.
     pub entity: Entity,
+    /// Its parent.
+    pub content_type: EntityUid,
     /// `Action::"…"`
     pub action: ActionNames,
     /// What the action is carried out on.
@@ -183,6 +185,7 @@ fn scope_names(
     Ok(ScopeNames {
         uid: own,
         entity: entity.map_err(|error| error.to_string())?,
+        content_type: parent.clone(),
         action: actions.add(scope.as_str(), &[scope.content_type(), if admin { "admin" } else { "api" }]),
         resource: if admin { server.clone() } else { parent },
         resource_type: if admin { Type::Server } else { Type::Content },

@@ -31,7 +31,7 @@ pub struct GrantQuestion<'a> {
 }
 
 /// The circumstances of a grant. Stored with every token, so that the same question can be put again later.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct GrantFacts {
     /// The moment, in milliseconds since 1970, UTC.
     #[serde(rename = "t")]
@@ -83,6 +83,11 @@ impl GrantFacts {
             alg: None,
             assertion_ttl_s: None,
         }
+    }
+
+    /// The same without what differs from one request to the next: time, address, age of the sign-in.
+    pub fn timeless(&self) -> Self {
+        Self { now_ms: 0, ip: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), auth_age_s: None, ..self.clone() }
     }
 }
 

@@ -4,8 +4,8 @@
 use cedar_policy::Policy;
 use serde_json::Value;
 
-/// What differs from one use of a token to the next.
-const FLEETING: [&str; 4] = ["now", "ip", "http", "age"];
+/// What differs from one use of a token to the next, and from one grant to the next.
+const FLEETING: [&str; 5] = ["now", "ip", "http", "age", "auth_age"];
 /// What a caller of the decision API may state, and what it differs in from one question to the next.
 const STATED: [&str; 3] = ["resource", "action", "subject"];
 
@@ -81,6 +81,7 @@ mod tests {
             "context has http",
             "context has http.method && context.http.method == \"GET\"",
             "!(context.age > duration(\"1h\"))",
+            "context has auth_age && context.auth_age < duration(\"5m\")",
             "[context.ip].contains(context.ip)",
             "if context.client.active then context.http.params.hasTag(\"id\") else true",
             "{a: context.now} has a",

@@ -57,6 +57,8 @@ struct Entry {
     actions: Option<HashSet<EntityUid>>,
     /// None = any.
     resource: Option<EntityTypeName>,
+    /// The resource itself or one of its parents; none = any.
+    about: Option<EntityUid>,
 }
 
 enum Principal {
@@ -92,8 +94,20 @@ pub struct Index {
 /// The policies that can matter to a question.
 pub struct Slice {
     set: PolicySet,
-    /// For how many questions their answer holds.
-    pub holds: Holds,
+    /// For how many questions the answers of those hold that do not hold for all, and what those are about.
+    fleeting: Vec<(Holds, Option<EntityUid>)>,
+}
+
+impl Slice {
+    /// For how many questions their answer holds, where the resource and its parents are known.
+    fn holds(&self, resources: Option<&[&EntityUid]>) -> Holds {
+        let matters = |about: &Option<EntityUid>| match (about, resources) {
+            (Some(about), Some(resources)) => resources.contains(&about),
+            _ => true,
+        };
+        let fleeting = self.fleeting.iter().filter(|(_, about)| matters(about));
+        fleeting.map(|(holds, _)| *holds).min().unwrap_or(Holds::Stated)
+    }
 }
 
 impl std::ops::Deref for Slice {
@@ -128,13 +142,15 @@ impl Index {
                     ActionConstraint::Eq(uid) => Some(HashSet::from([uid])),
                     ActionConstraint::In(uids) => Some(uids.into_iter().collect()),
                 };
-                let resource = match policy.resource_constraint() {
-                    ResourceConstraint::Is(kind) | ResourceConstraint::IsIn(kind, _) => Some(kind),
-                    ResourceConstraint::Eq(uid) => Some(uid.type_name().clone()),
-                    ResourceConstraint::Any | ResourceConstraint::In(_) => None,
+                let (resource, about) = match policy.resource_constraint() {
+                    ResourceConstraint::Any => (None, None),
+                    ResourceConstraint::Is(kind) => (Some(kind), None),
+                    ResourceConstraint::Eq(uid) => (Some(uid.type_name().clone()), Some(uid)),
+                    ResourceConstraint::In(uid) => (None, Some(uid)),
+                    ResourceConstraint::IsIn(kind, uid) => (Some(kind), Some(uid)),
                 };
                 let holds = super::reads::holds(&policy);
-                Entry { policy, holds, principal, actions, resource }
+                Entry { policy, holds, principal, actions, resource, about }
             })
             .collect();
         let types = Type::ALL
@@ -169,8 +185,9 @@ impl Index {
         let policies = matching().map(|entry| entry.policy.clone());
         // Ids are unique in a loaded set, so this does not fail. An empty slice instead would lose its forbids.
         let set = PolicySet::from_policies(policies).ok()?;
-        let holds = matching().map(|entry| entry.holds).min().unwrap_or(Holds::Stated);
-        let set = Arc::new(Slice { set, holds });
+        let fleeting = matching().filter(|entry| entry.holds < Holds::Stated);
+        let fleeting = fleeting.map(|entry| (entry.holds, entry.about.clone())).collect();
+        let set = Arc::new(Slice { set, fleeting });
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < MAX_KEPT {
             kept.insert(key, Arc::clone(&set));
@@ -178,9 +195,10 @@ impl Index {
         Some(set)
     }
 
-    /// For how many questions the answer of a slice holds.
-    pub fn holds(&self, key: Key) -> Holds {
-        self.slice(key).map_or(Holds::Once, |slice| slice.holds)
+    /// For how many questions the answer of a slice holds. A policy about another resource has no say in that;
+    /// `resources` are the one that is asked about and its parents, none = any.
+    pub fn holds(&self, key: Key, resources: Option<&[&EntityUid]>) -> Holds {
+        self.slice(key).map_or(Holds::Once, |slice| slice.holds(resources))
     }
 
     /// The policies that can matter to some principal of this type: more than the slice, for explanations.

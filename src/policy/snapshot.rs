@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cedar_policy::{Entity, EntityUid};
 
+use super::answers::Memory;
 use super::catalog::Catalog;
 use super::client::{FieldProblem, Mode, Place, Surroundings, build};
 use super::compile;
@@ -36,6 +37,7 @@ pub struct Snapshot {
     pub(super) tests: Vec<LoadedTests>,
     pub(super) schema_text: String,
     pub(super) decider: Decider,
+    pub(super) memory: Memory,
 }
 
 /// The ceiling.
@@ -258,7 +260,7 @@ impl Snapshot {
 }
 
 /// Whether two clients are one to every policy.
-fn looks_alike(a: &Client, b: &Client) -> bool {
+pub(super) fn looks_alike(a: &Client, b: &Client) -> bool {
     a.kind == b.kind
         && a.active == b.active
         && a.pkce == b.pkce

@@ -58,7 +58,7 @@ impl Snapshot {
     /// The same, and for how many questions about this actor the answer holds.
     pub fn decide_admin_told(&self, question: &AdminQuestion<'_>) -> (Decision, Holds) {
         let answer = self.admin_case(question).map(|case| {
-            let holds = self.decider().index.holds(case.key.clone());
+            let holds = self.decider().index.holds(case.key.clone(), None);
             (self.decider().ask(case.ask()), holds)
         });
         told(answer).unwrap_or_else(|why| (self.decider().failed(why), Holds::Once))
@@ -133,7 +133,7 @@ impl Snapshot {
             None => (client_uid.clone(), Type::Client, self.client_numbers(&client_uid, question.client)),
         };
         let key = Key { principal: kind, named, action: known.action.number, resource: known.resource_type };
-        let holds = decider.index.holds(key.clone());
+        let holds = decider.index.holds(key.clone(), Some(&[&known.resource]));
         // What no policy reads is not made.
         let http = question.http.filter(|_| holds == Holds::Once);
         if let Some(http) = http {

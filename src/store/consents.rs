@@ -126,6 +126,24 @@ impl Store {
         })?)
     }
 
+    /// Writes the code of a user who agreed before; false = nothing was written, because the user does not agree to all
+    /// of its scopes (any more).
+    pub async fn rely(&self, code: CodeRow) -> Result<bool, Fault> {
+        Ok(commit!(self, |c| {
+            let agreed: Option<String> = consents::table
+                .filter(consents::user_id.eq(&code.user_id))
+                .filter(consents::client_id.eq(&code.client_id))
+                .select(consents::scopes)
+                .get_result(c)
+                .optional()?;
+            if !agreed.is_some_and(|agreed| covers(&agreed, &code.scopes)) {
+                return Ok(false);
+            }
+            diesel::insert_into(authorization_codes::table).values(&code).execute(c)?;
+            Ok(true)
+        })?)
+    }
+
     /// The user's consents, the latest first.
     pub async fn consents_of_user(&self, user_id: &str, page: Page) -> Result<Listed<ConsentRow>, Fault> {
         let user = user_id.to_owned();
@@ -196,6 +214,12 @@ impl Store {
         self.tokens_changed();
         Ok(withdrawn?)
     }
+}
+
+/// Whether what was agreed to has all of these; both are separated by spaces.
+pub fn covers(agreed: &str, scopes: &str) -> bool {
+    let agreed: BTreeSet<&str> = agreed.split_ascii_whitespace().collect();
+    scopes.split_ascii_whitespace().all(|scope| agreed.contains(scope))
 }
 
 fn union(scopes: &str, more: &[String]) -> String {

@@ -104,7 +104,7 @@ pub use cleanup::Cleaned;
 pub use client_list::{ClientColumn, ClientFilter, ClientSort, FileClient, FileClients};
 pub use clients::{ClientChange, ClientRow, ORIGIN_DATABASE, ORIGIN_FILE};
 pub use codes::{CodeRow, Redeemed};
-pub use consents::{ConsentKey, ConsentRow, NewConsent, Withdrawn};
+pub use consents::{ConsentKey, ConsentRow, NewConsent, Withdrawn, covers};
 pub use counters::Counters;
 pub use failure::OpenError;
 pub use keys::KeyRow;

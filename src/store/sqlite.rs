@@ -156,7 +156,8 @@ impl Readers {
 }
 
 fn connect_writer(path: &Path) -> Result<SqliteConnection, Failure> {
-    // What a savepoint needs to take pages back stays in memory, not in a file for each job.
+    // What a savepoint needs to take pages back stays in memory, not in a file for each job. The log is folded into
+    // the file at each 16 MiB: a page that many commits changed is then written there once.
     connect(
         path,
         "PRAGMA busy_timeout = 4000;
@@ -165,6 +166,7 @@ fn connect_writer(path: &Path) -> Result<SqliteConnection, Failure> {
          PRAGMA synchronous = FULL;
          PRAGMA cache_size = -16000;
          PRAGMA temp_store = MEMORY;
+         PRAGMA wal_autocheckpoint = 4000;
          PRAGMA journal_size_limit = 67108864;",
     )
     .map_err(unavailable)

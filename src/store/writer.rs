@@ -1,7 +1,7 @@
 //! The one writer of a SQLite file: a thread that commits many waiting jobs in one transaction.
 //!
-//! One durable commit costs a flush of the disk, whether it holds one row or 256. Each job has a
-//! savepoint, so one that fails or panics takes back its own work only. Nobody is answered before the
+//! One durable commit costs a flush of the disk, whether it holds one row or 256. Where a job fails or panics, all
+//! of it is taken back and run again with a savepoint for each, so that it takes back its own work only. Nobody is answered before the
 //! commit. When the transaction itself is lost (disk full, I/O error), all of its jobs fail.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,7 +43,7 @@ enum Message {
 trait Job: Send {
     /// Whether nobody waits for the answer any more.
     fn abandoned(&self) -> bool;
-    /// Does the work inside a savepoint; false takes it back.
+    /// Does the work, once more if it was taken back; false takes it back.
     fn run(&mut self, connection: &mut SqliteConnection) -> bool;
     /// Tells the caller; `lost` says why the transaction did not commit.
     fn answer(self: Box<Self>, lost: Option<&str>);
@@ -176,8 +176,10 @@ impl File {
             Some(connection) => connection,
             None => (self.connect)().map_err(|failure| Fault::from(failure).to_string())?,
         };
-        connection.batch_execute("BEGIN IMMEDIATE").map_err(|e| e.to_string())?;
-        let done = run_all(&mut connection, batch).and_then(|()| connection.batch_execute("COMMIT"));
+        let done = together(&mut connection, batch).and_then(|all_went_well| match all_went_well {
+            true => Ok(()),
+            false => one_by_one(&mut connection, batch),
+        });
         if let Err(error) = done {
             // Fails where the database has rolled back by itself, which is as good.
             let _ = connection.batch_execute("ROLLBACK");
@@ -186,6 +188,29 @@ impl File {
         self.connection = Some(connection);
         Ok(())
     }
+}
+
+/// Runs all jobs in one transaction without savepoints, which cost a copy of each page that two jobs change. False = a
+/// job failed and nothing has happened.
+fn together(connection: &mut SqliteConnection, batch: &mut [Box<dyn Job>]) -> QueryResult<bool> {
+    connection.batch_execute("BEGIN IMMEDIATE")?;
+    for job in batch {
+        // BEGIN may have waited for the lock longer than the caller did, who was told that it failed.
+        if !job.abandoned() && !job.run(connection) {
+            // Fails where the job's error has ended the transaction, which is as good.
+            let _ = connection.batch_execute("ROLLBACK");
+            return Ok(false);
+        }
+    }
+    connection.batch_execute("COMMIT")?;
+    Ok(true)
+}
+
+/// The same with a savepoint for each job, so that one that fails takes back its own work only.
+fn one_by_one(connection: &mut SqliteConnection, batch: &mut [Box<dyn Job>]) -> QueryResult<()> {
+    connection.batch_execute("BEGIN IMMEDIATE")?;
+    run_all(connection, batch)?;
+    connection.batch_execute("COMMIT")
 }
 
 /// The statements around a savepoint fail when a job's error ended the whole transaction, so a later job

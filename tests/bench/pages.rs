@@ -30,6 +30,8 @@ pub fn pages(bench: &Bench, report: &mut Report) {
         ("clients, searched", format!("/admin/clients?search={word}")),
         ("client", format!("/admin/clients/{}", client.id)),
         ("client, effective access", format!("/admin/clients/{}/access", client.id)),
+        ("clients of a scope", "/admin/clients?scope=api::form.form.find".to_owned()),
+        ("global scopes", "/admin/scopes".to_owned()),
         ("tokens", "/admin/tokens?pageSize=100".to_owned()),
         ("tokens, by expiry", "/admin/tokens?sort=expiresAt:asc".to_owned()),
         ("tokens, live", "/admin/tokens?status=Active".to_owned()),
@@ -40,6 +42,9 @@ pub fn pages(bench: &Bench, report: &mut Report) {
             format!("/admin/clients/{}/tokens?sort=expiresAt:desc", client.id),
         ),
         ("audit log", "/admin/audit?kind=all".to_owned()),
+        ("policies", "/admin/policies".to_owned()),
+        ("users", "/admin/users".to_owned()),
+        ("account", "/account".to_owned()),
     ];
     for (name, path) in pages {
         let shot = Shot::get(&path).header("cookie", &cookie);
@@ -67,6 +72,8 @@ fn fill(bench: &Bench, site: &Site, client_id: &str) {
         ("client_id", "hex(randomblob(16))"),
         ("name", "'Client ' || hex(randomblob(4))"),
         ("created_at", "created_at - i * 1000"),
+        // Each client has a list of scopes of its own.
+        ("document", "json_insert(document, '$.scopes[#]', 'api::form.form.gone' || i)"),
     ];
     let pattern = format!("client_id = '{client_id}'");
     rows::multiply(&site.database(), "clients", &pattern, &fresh, bench.many_clients / 10);

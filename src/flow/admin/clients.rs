@@ -1,7 +1,6 @@
 //! Clients for administrators' lists: a row that cannot be read is shown as such, never the end of the page.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::user_names;
@@ -86,21 +85,34 @@ fn entries(scope: &Scope) -> Vec<String> {
 pub async fn by_scope(app: &App, ask: &Ask, caller: &Caller) -> Result<BTreeMap<String, i64>, Stop> {
     let snapshot = app.policies.current();
     caller::permitted(app, ask, &snapshot, caller, admin::CLIENT_READ, AdminResource::Server)?;
-    let lists: Vec<(Vec<String>, i64)> = app
-        .store
-        .scope_lists()
-        .await?
-        .into_iter()
-        .map(|(json, clients)| (serde_json::from_str(&json).unwrap_or_default(), clients))
-        .collect();
-    let count = |scope: &Scope| {
-        let names = entries(scope);
-        let stored = lists.iter().filter(|(list, _)| list.iter().any(|entry| names.contains(entry)));
-        let files = snapshot.clients().filter(|client| client.lists(scope)).count();
-        stored.map(|(_, clients)| clients).sum::<i64>() + i64::try_from(files).unwrap_or(i64::MAX)
-    };
+    let mut counts: HashMap<String, i64> = HashMap::new();
+    for (json, clients) in app.store.scope_lists().await? {
+        let list: BTreeSet<String> = serde_json::from_str(&json).unwrap_or_default();
+        for entry in &list {
+            // What a wider entry of the same list covers is counted there.
+            if !wider(entry).iter().any(|wide| list.contains(wide)) {
+                *counts.entry(entry.clone()).or_default() += clients;
+            }
+        }
+    }
+    for scope in snapshot.clients().flat_map(|client| client.scopes.iter()) {
+        match counts.get_mut(scope.as_str()) {
+            Some(count) => *count += 1,
+            None => drop(counts.insert(scope.as_str().to_owned(), 1)),
+        }
+    }
+    let count = |scope: &Scope| entries(scope).iter().filter_map(|entry| counts.get(entry)).sum::<i64>();
     let scopes = snapshot.catalog().actions().map(|action| &action.scope);
     Ok(scopes.map(|scope| (scope.as_str().to_owned(), count(scope))).collect())
+}
+
+/// The entries that stand for all that this one stands for, and more.
+fn wider(entry: &str) -> Vec<String> {
+    match (Scope::parse(entry), entry.starts_with("admin:") && entry != "admin:*") {
+        (Ok(scope), _) if !entry.ends_with('*') => entries(&scope).split_off(1),
+        (_, true) => vec!["admin:*".to_owned()],
+        _ => Vec::new(),
+    }
 }
 
 fn line(snapshot: &Snapshot, row: ClientRow) -> ClientLine {
@@ -171,5 +183,18 @@ pub async fn owner(app: &App, named: Option<&str>) -> Result<Owner, Stop> {
             Some(user) => Owner::User(user),
             None => Owner::Gone(text.to_owned()),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wider_entries() {
+        assert_eq!(wider("api::form.form.find"), ["api::form.form.*"]);
+        assert_eq!(wider("admin:client.read"), ["admin:client.*", "admin:*"]);
+        assert_eq!(wider("admin:client.*"), ["admin:*"]);
+        assert!(wider("admin:*").is_empty() && wider("api::form.form.*").is_empty());
     }
 }

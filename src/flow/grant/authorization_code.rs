@@ -10,7 +10,7 @@ use crate::oauth::reject::{CodeProblem, Fault, Reject, Stop, VerifierProblem};
 use crate::oauth::scope;
 use crate::oauth::secret::SecretHash;
 use crate::policy::{GrantFacts, GrantQuestion};
-use crate::store::{CodeRow, Redeemed};
+use crate::store::{CodeRow, Redeemed, covers};
 use crate::telemetry::Event;
 
 /// Redeems a code, once.
@@ -102,11 +102,11 @@ fn check_verifier(verifier: Option<&str>, code: &CodeRow) -> Result<Result<(), V
     })
 }
 
-/// A withdrawn consent also takes the codes that are still out.
+/// A withdrawn consent also takes the codes that are still out, and one to less does not bring them back.
 async fn check_consent(app: &App, code: &CodeRow) -> Result<(), Stop> {
     match app.store.consent(&code.user_id, &code.client_id).await? {
-        Some(_) => Ok(()),
-        None => Err(Reject::Code(CodeProblem::Withdrawn).into()),
+        Some(consent) if covers(&consent.scopes, &code.scopes) => Ok(()),
+        _ => Err(Reject::Code(CodeProblem::Withdrawn).into()),
     }
 }
 

@@ -126,7 +126,7 @@ async fn decide(
     question: &GrantQuestion<'_>,
     scopes: Option<&[Scope]>,
 ) -> Result<Permitted, Stop> {
-    let jti = clock::new_id()?;
+    let jti = clock::new_row_id()?;
     let errors = app.policies.evaluation_errors();
     let started = std::time::Instant::now();
     let mut answers = Answers::default();
@@ -165,7 +165,7 @@ fn sign(
     let permitted = permitted.permit.get();
     let row = NewToken {
         jti: claims.jti,
-        document_id: clock::new_id()?,
+        document_id: clock::new_row_id()?,
         token_hash: signed.hash,
         kid: signed.kid.clone(),
         client_id: permitted.client.as_str().to_owned(),

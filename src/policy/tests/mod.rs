@@ -7,6 +7,7 @@ use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
 use crate::policy::{Engine, LoadFailed, Options, Snapshot};
 
+mod answers;
 mod cost;
 mod decisions;
 mod equality;

@@ -145,3 +145,20 @@ on_each! {
         assert!(s.token("v").await.unwrap().unwrap().revoked_at.is_none());
     }
 }
+
+on_each! {
+    async fn a_code_relies_on_a_consent_that_covers_it(s) {
+        let wanted = |name: &str, scopes: &str| CodeRow { scopes: scopes.into(), ..code(name) };
+        assert!(!s.rely(wanted("never", "a")).await.unwrap());
+        let before = s.grant_consent(consent("b a"), NOW).await.unwrap();
+        assert!(s.rely(wanted("less", "a")).await.unwrap() && s.rely(wanted("same", "a b")).await.unwrap());
+        assert!(!s.rely(wanted("more", "a c")).await.unwrap());
+        assert!(!s.rely(CodeRow { user_id: "v".into(), ..wanted("other", "a") }).await.unwrap());
+        assert_eq!(s.consent("u", "c").await.unwrap(), Some(before), "nobody agreed again");
+        for (name, written) in [("less", true), ("same", true), ("never", false), ("more", false), ("other", false)] {
+            assert_eq!(s.code(hash(name)).await.unwrap().is_some(), written, "{name}");
+        }
+        s.withdraw("u", ConsentKey::Client("c".into()), NOW).await.unwrap();
+        assert!(!s.rely(wanted("late", "a")).await.unwrap() && s.consent("u", "c").await.unwrap().is_none());
+    }
+}
