@@ -7,7 +7,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Binary, HasSqlType};
 
 use super::Store;
-use super::schema::{access_tokens, authorization_codes};
+use super::schema::{access_tokens, authorization_codes, consents};
 use super::tokens::{NewToken, insert_token, revoke_where};
 use crate::oauth::reject::Fault;
 use crate::oauth::secret::SecretHash;
@@ -86,9 +86,25 @@ impl<C> RunQueryDsl<C> for Spend {}
 
 impl Store {
     /// A code, used or not.
+    #[cfg(test)]
     pub async fn code(&self, hash: SecretHash) -> Result<Option<CodeRow>, Fault> {
         Ok(read!(self, |c| {
             authorization_codes::table.find(hash).select(CodeRow::as_select()).get_result(c).optional()
+        })?)
+    }
+
+    /// A code, used or not, with the scopes that its user agrees to for its client now.
+    pub async fn presented_code(&self, hash: SecretHash) -> Result<Option<(CodeRow, Option<String>)>, Fault> {
+        Ok(read!(self, |c| {
+            let agreed = consents::user_id
+                .eq(authorization_codes::user_id)
+                .and(consents::client_id.eq(authorization_codes::client_id));
+            authorization_codes::table
+                .find(hash)
+                .left_join(consents::table.on(agreed))
+                .select((CodeRow::as_select(), consents::scopes.nullable()))
+                .get_result(c)
+                .optional()
         })?)
     }
 

@@ -24,7 +24,7 @@ pub(super) async fn redeem(app: &App, ask: &Ask, request: &GrantRequest) -> Resu
     // 2. The code is this client's, unused and young enough.
     let presented = request.code.as_deref().ok_or(Reject::Missing("code"))?;
     let hash = SecretHash::of(presented);
-    let code = app.store.code(hash).await?.ok_or(Reject::Code(CodeProblem::Unknown))?;
+    let (code, agreed) = app.store.presented_code(hash).await?.ok_or(Reject::Code(CodeProblem::Unknown))?;
     if code.client_id != client.client.id.as_str() {
         // Another client's try must not hurt the code's owner (attack row E2).
         return Err(Reject::Code(CodeProblem::OtherClient).into());
@@ -44,7 +44,10 @@ pub(super) async fn redeem(app: &App, ask: &Ask, request: &GrantRequest) -> Resu
     }
     // 5. The policy decides with the user and client of now (attack row E11).
     let user = app.user(&code.user_id).await?.ok_or(Reject::UserRefused)?.user;
-    check_consent(app, &code).await?;
+    // A withdrawn consent also takes the codes that are still out, and one to less does not bring them back.
+    if !agreed.is_some_and(|agreed| covers(&agreed, &code.scopes)) {
+        return Err(Reject::Code(CodeProblem::Withdrawn).into());
+    }
     let facts = facts_now(app, ask, &client, &code)?;
     let scopes = scope::parse_list(&code.scopes).map_err(|_| inconsistent("scopes of a code"))?;
     let question = GrantQuestion {
@@ -100,14 +103,6 @@ fn check_verifier(verifier: Option<&str>, code: &CodeRow) -> Result<Result<(), V
             Some(_) => Err(VerifierProblem::Wrong),
         },
     })
-}
-
-/// A withdrawn consent also takes the codes that are still out, and one to less does not bring them back.
-async fn check_consent(app: &App, code: &CodeRow) -> Result<(), Stop> {
-    match app.store.consent(&code.user_id, &code.client_id).await? {
-        Some(consent) if covers(&consent.scopes, &code.scopes) => Ok(()),
-        _ => Err(Reject::Code(CodeProblem::Withdrawn).into()),
-    }
 }
 
 /// What was recorded when the user agreed, brought to the moment of the token request.

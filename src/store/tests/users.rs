@@ -158,6 +158,11 @@ on_each! {
         for (name, written) in [("less", true), ("same", true), ("never", false), ("more", false), ("other", false)] {
             assert_eq!(s.code(hash(name)).await.unwrap().is_some(), written, "{name}");
         }
+        let (row, agreed) = s.presented_code(hash("less")).await.unwrap().unwrap();
+        assert_eq!((row, agreed.as_deref()), (wanted("less", "a"), Some("a b")));
+        s.insert_code(CodeRow { user_id: "v".into(), ..code("alone") }).await.unwrap();
+        assert_eq!(s.presented_code(hash("alone")).await.unwrap().unwrap().1, None);
+        assert!(s.presented_code(hash("none")).await.unwrap().is_none());
         s.withdraw("u", ConsentKey::Client("c".into()), NOW).await.unwrap();
         assert!(!s.rely(wanted("late", "a")).await.unwrap() && s.consent("u", "c").await.unwrap().is_none());
     }
