@@ -1,13 +1,10 @@
 //! Authorization codes: good once (RFC 6749 §4.1.2).
 
-use diesel::backend::Backend;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, Binary, HasSqlType};
 
 use super::Store;
 use super::schema::{access_tokens, authorization_codes, consents};
+use super::statement::statement;
 use super::tokens::{NewToken, insert_token, revoke_where};
 use crate::oauth::reject::Fault;
 use crate::oauth::secret::SecretHash;
@@ -57,32 +54,13 @@ pub enum Redeemed {
     },
 }
 
-/// Marks a code as used, if it is not and has not expired; changes one row or none.
-///
-/// Written out, because Diesel has an `update` compiled anew at each run, which takes longer than the run.
-#[derive(QueryId)]
-struct Spend {
-    hash: SecretHash,
-    now: i64,
+statement! {
+    /// Marks a code as used, if it is not and has not expired; changes one row or none.
+    Spend { hash: SecretHash, now: i64 }
+    "UPDATE authorization_codes SET used_at = " now as BigInt,
+    " WHERE hash = " hash as Binary,
+    " AND used_at IS NULL AND expires_at > " now as BigInt,
 }
-
-impl<DB: Backend> QueryFragment<DB> for Spend
-where
-    i64: ToSql<BigInt, DB>,
-    SecretHash: ToSql<Binary, DB>,
-    DB: HasSqlType<BigInt> + HasSqlType<Binary>,
-{
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("UPDATE authorization_codes SET used_at = ");
-        out.push_bind_param::<BigInt, _>(&self.now)?;
-        out.push_sql(" WHERE hash = ");
-        out.push_bind_param::<Binary, _>(&self.hash)?;
-        out.push_sql(" AND used_at IS NULL AND expires_at > ");
-        out.push_bind_param::<BigInt, _>(&self.now)
-    }
-}
-
-impl<C> RunQueryDsl<C> for Spend {}
 
 impl Store {
     /// A code, used or not.

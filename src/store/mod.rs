@@ -84,6 +84,7 @@ mod setup_links;
 mod shown_once;
 mod sign_in_failures;
 mod sqlite;
+mod statement;
 mod to_read;
 mod token_list;
 mod token_scan;

@@ -2,7 +2,8 @@
 //! waits for one.
 
 use super::Store;
-use super::schema::{access_tokens, clients, consents, sessions};
+use super::schema::{consents, sessions};
+use super::statement::statement;
 use crate::oauth::reject::Fault;
 use crate::oauth::secret::SecretHash;
 use diesel::prelude::*;
@@ -13,7 +14,7 @@ const PART: usize = 256;
 /// Writes pairs of key and time, in the order of the keys, so that replicas which write the same rows
 /// wait for each other and do not deadlock. A time never goes back.
 macro_rules! touch {
-    ($store:expr, $uses:expr, $table:ident :: $key:ident, $column:ident) => {{
+    ($store:expr, $uses:expr, $statement:ident) => {{
         let mut uses = $uses;
         uses.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
         uses.dedup_by(|later, first| later.0 == first.0);
@@ -21,10 +22,7 @@ macro_rules! touch {
             let part = part.to_vec();
             commit!($store, |c| {
                 for (key, at) in &part {
-                    diesel::update($table::table.filter($table::$key.eq(key)))
-                        .filter($table::$column.is_null().or($table::$column.lt(*at)))
-                        .set($table::$column.eq(*at))
-                        .execute(c)?;
+                    $statement { key: key.clone(), at: *at }.execute(c)?;
                 }
                 Ok(())
             })?;
@@ -33,15 +31,31 @@ macro_rules! touch {
     }};
 }
 
+statement! {
+    /// A use of a token.
+    TouchToken { key: String, at: i64 }
+    "UPDATE access_tokens SET used_at = " at as BigInt,
+    " WHERE jti = " key as Text,
+    " AND coalesce(used_at, 0) < " at as BigInt,
+}
+
+statement! {
+    /// A use of a client.
+    TouchClient { key: String, at: i64 }
+    "UPDATE clients SET last_used_at = " at as BigInt,
+    " WHERE client_id = " key as Text,
+    " AND coalesce(last_used_at, 0) < " at as BigInt,
+}
+
 impl Store {
     /// Writes when tokens were last used, by `jti`.
     pub async fn touch_tokens(&self, uses: Vec<(String, i64)>) -> Result<(), Fault> {
-        touch!(self, uses, access_tokens::jti, used_at)
+        touch!(self, uses, TouchToken)
     }
 
     /// Writes when clients were last used, by client id. Does not move the counter.
     pub async fn touch_clients(&self, uses: Vec<(String, i64)>) -> Result<(), Fault> {
-        touch!(self, uses, clients::client_id, last_used_at)
+        touch!(self, uses, TouchClient)
     }
 
     /// Writes when consents were last relied on, by user and client.
