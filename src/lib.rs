@@ -22,7 +22,7 @@
 //!
 //! | beside the server | what it is | what is absent from it |
 //! |---|---|---|
-//! | `guard/` | For other programs: poem middleware that lets requests through with a good access token only. | Every floor but `oauth`. |
+//! | `guard/` | For other programs: poem middleware that lets requests through with a good access token only; its way to an issuer is also that of `cli/` to a server. | Every floor but `oauth`. |
 //!
 //! `policy/`, `keys/` and `store/` do not know each other, but that `keys/` takes what `policy/` permits. `app/`
 //! carries documents and keys between them.

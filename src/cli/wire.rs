@@ -1,16 +1,16 @@
-//! A small HTTP client for subcommands that talk to a running server on this machine.
+//! What subcommands say to a running server.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper::{Method, Request, header};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use hyper::Method;
 use url::Url;
 
 use super::Failure;
+use crate::guard::fetch::{self, FORM, Sent};
+
+/// For a whole exchange.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// An answer.
 pub struct Answer {
@@ -36,7 +36,7 @@ impl Answer {
 /// # Errors
 /// Exit code 1: the server cannot be reached or does not answer in time.
 pub async fn get(url: &str) -> Result<Answer, Failure> {
-    send(Method::GET, url, String::new()).await
+    send(url, Sent { method: &Method::GET, authorization: None, body: None }).await
 }
 
 /// Sends a GET with a bearer token.
@@ -44,12 +44,8 @@ pub async fn get(url: &str) -> Result<Answer, Failure> {
 /// # Errors
 /// As [`get`].
 pub async fn get_as(url: &str, token: &str) -> Result<Answer, Failure> {
-    let request =
-        Request::builder().method(Method::GET).header(header::AUTHORIZATION, format!("Bearer {token}"));
-    tokio::time::timeout(Duration::from_secs(30), exchange(request, url, String::new()))
-        .await
-        .map_err(|_| Failure::Fault(format!("{url} does not answer")))?
-        .map_err(|why| Failure::Fault(format!("{url}: {why}")))
+    let authorization = format!("Bearer {token}");
+    send(url, Sent { method: &Method::GET, authorization: Some(&authorization), body: None }).await
 }
 
 /// Posts a form.
@@ -59,7 +55,8 @@ pub async fn get_as(url: &str, token: &str) -> Result<Answer, Failure> {
 pub async fn post_form(url: &str, fields: &[(&str, &str)]) -> Result<Answer, Failure> {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.extend_pairs(fields);
-    send(Method::POST, url, form.finish()).await
+    let form = form.finish();
+    send(url, Sent { method: &Method::POST, authorization: None, body: Some((FORM, &form)) }).await
 }
 
 /// Asks a server for an explanation, with the bearer token of the environment.
@@ -70,15 +67,9 @@ pub async fn explain(server: &str, body: &serde_json::Value) -> Result<serde_jso
     let token = std::env::var("GRANTWOOD_TOKEN")
         .map_err(|_| Failure::Usage("GRANTWOOD_TOKEN holds no token for the server".to_owned()))?;
     let url = format!("{}/oauth2/decisions/explain", server.trim_end_matches('/'));
-    let request = Request::builder()
-        .method(Method::POST)
-        .header(header::AUTHORIZATION, format!("Bearer {}", token.trim()))
-        .header(header::CONTENT_TYPE, "application/json");
-    let sent = tokio::time::timeout(Duration::from_secs(30), exchange(request, &url, body.to_string()));
-    let answer = sent
-        .await
-        .map_err(|_| Failure::Fault(format!("{url} does not answer")))?
-        .map_err(|why| Failure::Fault(format!("{url}: {why}")))?;
+    let (authorization, body) = (format!("Bearer {}", token.trim()), body.to_string());
+    let (authorization, body) = (Some(authorization.as_str()), Some(("application/json", body.as_str())));
+    let answer = send(&url, Sent { method: &Method::POST, authorization, body }).await?;
     match answer.status {
         200 => Ok(answer.json()),
         status => {
@@ -89,33 +80,9 @@ pub async fn explain(server: &str, body: &serde_json::Value) -> Result<serde_jso
     }
 }
 
-async fn send(method: Method, url: &str, body: String) -> Result<Answer, Failure> {
-    let request =
-        Request::builder().method(method).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-    tokio::time::timeout(Duration::from_secs(30), exchange(request, url, body))
-        .await
-        .map_err(|_| Failure::Fault(format!("{url} does not answer")))?
-        .map_err(|why| Failure::Fault(format!("{url}: {why}")))
-}
-
-async fn exchange(request: hyper::http::request::Builder, url: &str, body: String) -> Result<Answer, String> {
-    let url = Url::parse(url).map_err(|e| e.to_string())?;
-    if url.scheme() != "http" {
-        return Err("only http is spoken here; name the server's own address with --server".to_owned());
-    }
-    let host = url.host_str().unwrap_or("127.0.0.1");
-    let port = url.port_or_known_default().unwrap_or(80);
-    let stream =
-        TcpStream::connect((host.trim_matches(['[', ']']), port)).await.map_err(|e| e.to_string())?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
-    tokio::spawn(connection);
-    let request = request
-        .uri(url[url::Position::BeforePath..].to_owned())
-        .header(header::HOST, format!("{host}:{port}"))
-        .body(Full::new(Bytes::from(body)))
-        .map_err(|e| e.to_string())?;
-    let answer = sender.send_request(request).await.map_err(|e| e.to_string())?;
-    let status = answer.status().as_u16();
-    let body = answer.into_body().collect().await.map_err(|e| e.to_string())?.to_bytes();
-    Ok(Answer { status, body })
+async fn send(url: &str, sent: Sent<'_>) -> Result<Answer, Failure> {
+    let parsed = Url::parse(url).map_err(|why| Failure::Usage(format!("{url}: {why}")))?;
+    let answer = fetch::exchange(&parsed, sent, DEADLINE).await;
+    let answer = answer.map_err(|why| Failure::Fault(format!("{url}: {why}")))?;
+    Ok(Answer { status: answer.status, body: answer.body })
 }

@@ -16,6 +16,10 @@ pub enum Did<'a> {
     SignedIn,
     /// Gave a wrong password, or was kept out by the policy.
     FailedToSignIn,
+    /// Signed out.
+    SignedOut,
+    /// Ended a session from another browser, or all of them.
+    EndedSessions,
     /// Set a new password.
     ChangedPassword,
     /// Set a new name or address.
@@ -32,6 +36,8 @@ impl Did<'_> {
         match self {
             Self::SignedIn => "account:signed_in",
             Self::FailedToSignIn => "account:failed",
+            Self::SignedOut => "account:signed_out",
+            Self::EndedSessions => "account:ended",
             Self::ChangedPassword => "account:password",
             Self::ChangedProfile => "account:profile",
             Self::Allowed(_) => "account:allowed",

@@ -1,6 +1,7 @@
 //! Browser sessions: opaque, hashed, bounded by idleness and by age.
 
 use super::Ask;
+use super::activity::{self, Did};
 use super::consent::SignedIn;
 use crate::app::{App, clock};
 use crate::oauth::reject::{Fault, Reject, Stop};
@@ -70,6 +71,16 @@ pub async fn current(app: &App, ask: &Ask, cookie: Option<&str>) -> Result<Optio
     Ok(Some(Current { signed_in, id: row.id, hash }))
 }
 
+/// Signs out: ends the session of the browser that asks.
+///
+/// # Errors
+/// A fault.
+pub async fn sign_out(app: &App, ask: &Ask, current: &Current) -> Result<(), Fault> {
+    app.store.end_session(current.hash).await?;
+    activity::note(app, ask, &current.signed_in.user.id, Did::SignedOut);
+    Ok(())
+}
+
 /// Ends the session of a cookie.
 ///
 /// # Errors
@@ -103,10 +114,29 @@ pub async fn end_one(app: &App, user: &str, id: &str) -> Result<(), Stop> {
     Err(Reject::NotFound("session").into())
 }
 
-/// Ends the user's sessions but for one; says how many.
+/// The same, by the user.
+///
+/// # Errors
+/// As [`end_one`].
+pub async fn end_own(app: &App, ask: &Ask, user: &str, id: &str) -> Result<(), Stop> {
+    end_one(app, user, id).await?;
+    activity::note(app, ask, user, Did::EndedSessions);
+    Ok(())
+}
+
+/// Ends the user's sessions but for one, by the user; says how many.
 ///
 /// # Errors
 /// A fault.
-pub async fn end_others(app: &App, user: &str, except: Option<SecretHash>) -> Result<usize, Fault> {
-    app.store.end_sessions_of_user(user, except).await
+pub async fn end_others(
+    app: &App,
+    ask: &Ask,
+    user: &str,
+    except: Option<SecretHash>,
+) -> Result<usize, Fault> {
+    let ended = app.store.end_sessions_of_user(user, except).await?;
+    if ended > 0 {
+        activity::note(app, ask, user, Did::EndedSessions);
+    }
+    Ok(ended)
 }

@@ -1,7 +1,9 @@
-//! The guard's way to the issuer: a request at a time, bounded in time and size, without redirects.
+//! The way to an issuer, for the guard and for the command line: a request at a time, bounded in time and size, without
+//! redirects.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,6 +15,11 @@ use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
 /// For a whole exchange.
@@ -51,21 +58,38 @@ pub trait Fetch: Send + Sync {
     fn post_form<'a>(&'a self, url: &'a Url, authorization: &'a str, form: String) -> Pending<'a>;
 }
 
-/// The built-in client: HTTP/1.1, `https` with the feature `guard-tls` and the system's certificates.
+/// The built-in client: HTTP/1.1, `https` with the system's certificates.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Http;
 
+/// The type of a form.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A request to an issuer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent<'a> {
+    /// `GET` or `POST`.
+    pub method: &'a Method,
+    /// `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// The body's type, and the body.
+    pub body: Option<(&'a str, &'a str)>,
+}
+
 impl Fetch for Http {
     fn get<'a>(&'a self, url: &'a Url) -> Pending<'a> {
-        Box::pin(send(url, Method::GET, None, String::new()))
+        Box::pin(send(url, Sent { method: &Method::GET, authorization: None, body: None }))
     }
 
     fn get_as<'a>(&'a self, url: &'a Url, authorization: &'a str) -> Pending<'a> {
-        Box::pin(send(url, Method::GET, Some(authorization), String::new()))
+        Box::pin(send(url, Sent { method: &Method::GET, authorization: Some(authorization), body: None }))
     }
 
     fn post_form<'a>(&'a self, url: &'a Url, authorization: &'a str, form: String) -> Pending<'a> {
-        Box::pin(send(url, Method::POST, Some(authorization), form))
+        Box::pin(async move {
+            let (authorization, body) = (Some(authorization), Some((FORM, form.as_str())));
+            send(url, Sent { method: &Method::POST, authorization, body }).await
+        })
     }
 }
 
@@ -75,24 +99,22 @@ pub(super) fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret))))
 }
 
-async fn send(
-    url: &Url,
-    method: Method,
-    authorization: Option<&str>,
-    form: String,
-) -> Result<Answer, FetchError> {
-    tokio::time::timeout(DEADLINE, exchange(url, method, authorization, form))
+async fn send(url: &Url, sent: Sent<'_>) -> Result<Answer, FetchError> {
+    exchange(url, sent, DEADLINE).await
+}
+
+/// Sends a request and reads the answer, both within a time.
+///
+/// # Errors
+/// What stood in the way.
+pub(crate) async fn exchange(url: &Url, sent: Sent<'_>, deadline: Duration) -> Result<Answer, FetchError> {
+    tokio::time::timeout(deadline, exchanged(url, sent))
         .await
         .unwrap_or_else(|_| Err("no answer in time".to_owned()))
         .map_err(FetchError)
 }
 
-async fn exchange(
-    url: &Url,
-    method: Method,
-    authorization: Option<&str>,
-    form: String,
-) -> Result<Answer, String> {
+async fn exchanged(url: &Url, sent: Sent<'_>) -> Result<Answer, String> {
     let host = url.host_str().ok_or("no host")?;
     let port = url.port_or_known_default().ok_or("no port")?;
     let target = match url.query() {
@@ -100,23 +122,24 @@ async fn exchange(
         None => url.path().to_owned(),
     };
     let named = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let is_form = method == Method::POST;
-    let mut request = Request::builder().method(method).uri(target).header(header::HOST, named);
-    if let Some(value) = authorization {
+    let mut request = Request::builder().method(sent.method).uri(target).header(header::HOST, named);
+    if let Some(value) = sent.authorization {
         request = request.header(header::AUTHORIZATION, value);
     }
-    if is_form {
-        request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    if let Some((kind, _)) = sent.body {
+        request = request.header(header::CONTENT_TYPE, kind);
     }
+    let body = sent.body.map(|(_, body)| Bytes::copy_from_slice(body.as_bytes()));
     let request = request
         .header(header::ACCEPT, "application/json, application/jwt")
-        .body(Full::new(Bytes::from(form)))
+        .body(Full::new(body.unwrap_or_default()))
         .map_err(|error| error.to_string())?;
     let plain = host.trim_start_matches('[').trim_end_matches(']');
     let stream = TcpStream::connect((plain, port)).await.map_err(|error| error.to_string())?;
     match url.scheme() {
         "https" => over(tls(plain, stream).await?, request).await,
-        _ => over(stream, request).await,
+        "http" => over(stream, request).await,
+        other => Err(format!("{other} is neither http nor https")),
     }
 }
 
@@ -141,14 +164,7 @@ where
     answered
 }
 
-#[cfg(feature = "guard-tls")]
-async fn tls(host: &str, stream: TcpStream) -> Result<tokio_rustls::client::TlsStream<TcpStream>, String> {
-    use std::sync::{Arc, OnceLock};
-
-    use tokio_rustls::rustls::crypto::aws_lc_rs;
-    use tokio_rustls::rustls::pki_types::ServerName;
-    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-
+async fn tls(host: &str, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
     static CONFIG: OnceLock<Result<Arc<ClientConfig>, String>> = OnceLock::new();
     let config = CONFIG.get_or_init(|| {
         let mut roots = RootCertStore::empty();
@@ -159,11 +175,6 @@ async fn tls(host: &str, stream: TcpStream) -> Result<tokio_rustls::client::TlsS
         Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
     });
     let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
-    let connector = tokio_rustls::TlsConnector::from(Arc::clone(config.as_ref().map_err(String::clone)?));
+    let connector = TlsConnector::from(Arc::clone(config.as_ref().map_err(String::clone)?));
     connector.connect(name, stream).await.map_err(|error| error.to_string())
-}
-
-#[cfg(not(feature = "guard-tls"))]
-async fn tls(_host: &str, _stream: TcpStream) -> Result<TcpStream, String> {
-    Err("https needs the feature guard-tls".to_owned())
 }

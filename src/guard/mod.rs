@@ -21,12 +21,12 @@
 //! # }
 //! ```
 //!
-//! `https` needs the feature `guard-tls`. Verification offline knows nothing of revocation until the token expires:
+//! An issuer with https is believed by the system's certificates (`SSL_CERT_FILE` names others). Verification offline knows nothing of revocation until the token expires:
 //! keep lifetimes short, follow the issuer's list of revoked tokens ([`Guard::following_revocations`]), or ask
 //! introspection.
 
 mod claims;
-mod fetch;
+pub(crate) mod fetch;
 mod introspection;
 mod keys;
 mod refusal;

@@ -96,8 +96,8 @@ pub async fn login(
 
 /// Signs out: the session ends on the server, and its cookie goes.
 #[handler]
-pub async fn logout(app: Data<&Arc<App>>, request: &Request, _post: PagePost) -> Result<Response, PageError> {
-    session::end(&app, Cookie::Session.read(&app, request)).await?;
+pub async fn logout(app: Data<&Arc<App>>, post: PagePost) -> Result<Response, PageError> {
+    session::sign_out(&app, post.page.ask(), post.page.session()).await?;
     let mut response = page::see_other("/login?signed_out=1");
     page::set_cookie(&mut response, &Cookie::Session.set(&app, "", 0));
     Ok(response)

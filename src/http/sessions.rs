@@ -74,7 +74,8 @@ impl SessionsApi {
     /// End all browser sessions of the signed-in user
     #[oai(path = "/sessions", method = "delete", operation_id = "endSessions")]
     async fn end_all(&self, bearer: UserBearer) -> Result<Ended, ManagementError> {
-        session::end_others(&self.app, &bearer.signed_in.user.id, None).await?;
+        let UserBearer { ask, signed_in } = bearer;
+        session::end_others(&self.app, &ask, &signed_in.user.id, None).await?;
         Ok(Ended::Done)
     }
 
@@ -86,7 +87,8 @@ impl SessionsApi {
         /// The session's id.
         id: Path<String>,
     ) -> Result<Ended, ManagementError> {
-        session::end_one(&self.app, &bearer.signed_in.user.id, &id.0).await?;
+        let UserBearer { ask, signed_in } = bearer;
+        session::end_own(&self.app, &ask, &signed_in.user.id, &id.0).await?;
         Ok(Ended::Done)
     }
 }

@@ -18,7 +18,10 @@ const FLOORS: [(&str, &[&str]); 13] = [
     ("flow", &["oauth", "config", "telemetry", "policy", "keys", "store", "app"]),
     ("pages", &["oauth", "config", "telemetry", "policy", "keys", "store", "app", "flow"]),
     ("http", &["oauth", "config", "telemetry", "policy", "keys", "store", "app", "flow", "pages"]),
-    ("cli", &["oauth", "config", "telemetry", "policy", "keys", "store", "app", "flow", "pages", "http"]),
+    (
+        "cli",
+        &["oauth", "guard", "config", "telemetry", "policy", "keys", "store", "app", "flow", "pages", "http"],
+    ),
     (
         "main",
         &["oauth", "config", "telemetry", "policy", "keys", "store", "app", "flow", "pages", "http", "cli"],

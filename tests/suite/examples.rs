@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::client::Reply;
 use crate::harness::{
-    Client, Http, Options, Server, eventually, jwt, keys, node, now_s, python, scope, server,
+    Client, Http, Options, Server, Tls, eventually, jwt, keys, node, now_s, python, scope, server,
 };
 use crate::source;
 
@@ -63,6 +63,45 @@ fn rust_follows_the_list() {
     // Without the issuer the list gets old, and nothing passes.
     server.kill();
     eventually("an old list is no list", Duration::from_secs(10), || ask(&weaker) == 503);
+}
+
+/// An issuer with https: the guard and the command line believe the certificates that they are told to believe, and no
+/// others.
+#[test]
+fn rust_and_the_command_line_over_https() {
+    let (Some(program), Some(tls)) = (rust_program(), Tls::listen()) else { return };
+    let options = Options::default()
+        .document(&format!("clients/{API}.yaml"), DOCUMENT)
+        .env("GRANTWOOD_TOKENS__AUDIENCE", API);
+    let server = Server::start(Options { public_url: Some(tls.url()), ..options });
+    tls.pass_to(server.listen());
+    let token = server.machine_token(&server.delegate(), scope::FIND);
+    assert_eq!(jwt::claims(&token)["iss"], tls.url());
+    let secret = secret(&server);
+    let trusting = |mut command: Command| {
+        command.env("SSL_CERT_FILE", tls.authority());
+        command
+    };
+    let api = Api::start(trusting(Command::new(&program)), &server, &secret);
+    for path in ["/api/forms", "/live/forms"] {
+        api.get(path, &token).ok();
+        assert_eq!(api.get(path, "no.good.token").status, 401);
+    }
+    let stranger = Api::start(Command::new(&program), &server, &secret);
+    for path in ["/api/forms", "/live/forms"] {
+        assert_eq!(stranger.get(path, &token).status, 503, "an issuer that nobody vouches for is no issuer");
+    }
+
+    let ask = |mut command: Command| {
+        command.args(["why", "--client", "suite_delegate", "--scope", scope::FIND, "--server", &tls.url()]);
+        command.env("GRANTWOOD_TOKEN", server.admin().jwt(&server));
+        command.output().expect("the binary runs")
+    };
+    let told = String::from_utf8_lossy(&ask(trusting(server.command())).stdout).into_owned();
+    assert!(told.contains("ALLOW"), "{told}");
+    let refused = ask(server.command());
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(1) && why.contains("certificate"), "{refused:?}");
 }
 
 /// The Rust example. `cargo test` has built it; `cargo test --test suite` has not, so it is built here.

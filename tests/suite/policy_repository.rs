@@ -193,7 +193,7 @@ fn y13_a_remote_over_https() {
     // A certificate that nobody vouches for is no remote.
     let log = Server::try_start(options.clone()).err().expect("started with an unknown certificate");
     assert!(log.to_lowercase().contains("certificate"), "{log}");
-    let options = options.env("GIT_SSL_CAINFO", &remote.certificate().display().to_string());
+    let options = options.env("GIT_SSL_CAINFO", &remote.authority().display().to_string());
     backend::run_alone(Backend::Sqlite, options, |server| {
         let commit = || server.ready()["policy_commit"].as_str().unwrap_or_default().to_owned();
         let problem = || server.ready()["policy_source"]["problem"].is_string();

@@ -44,7 +44,7 @@ pub async fn show(
 #[handler]
 pub async fn end(app: Data<&Arc<App>>, mut post: PagePost) -> Result<Response, PageError> {
     let id = post.form.require("id")?;
-    session::end_one(&app, &post.page.signed_in().user.id, &id).await?;
+    session::end_own(&app, post.page.ask(), &post.page.signed_in().user.id, &id).await?;
     Ok(page::see_other("/account/sessions?done=ended"))
 }
 
@@ -52,7 +52,7 @@ pub async fn end(app: Data<&Arc<App>>, mut post: PagePost) -> Result<Response, P
 #[handler]
 pub async fn end_others(app: Data<&Arc<App>>, post: PagePost) -> Result<Response, PageError> {
     let hash = post.page.session().hash;
-    session::end_others(&app, &post.page.signed_in().user.id, Some(hash)).await?;
+    session::end_others(&app, post.page.ask(), &post.page.signed_in().user.id, Some(hash)).await?;
     Ok(page::see_other("/account/sessions?done=ended-others"))
 }
 

@@ -19,28 +19,14 @@ impl GitHttps {
     pub fn serve(root: &Path) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let name = |name: &str| folder.path().join(name);
-        let made = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
-            .args([
-                "-days",
-                "2",
-                "-subj",
-                "/CN=127.0.0.1",
-                "-addext",
-                "subjectAltName=IP:127.0.0.1",
-                "-keyout",
-            ])
-            .arg(name("key.pem"))
-            .arg("-out")
-            .arg(name("certificate.pem"))
-            .output();
+        let made = super::tls::certificate(folder.path());
         let started = Command::new("python3")
             .arg(source::root().join("tests/fixtures/git-https/server.py"))
             .args([root, &name("certificate.pem"), &name("key.pem"), &name("state")])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn();
-        let (true, Ok(mut child)) = (made.is_ok_and(|made| made.status.success()), started) else {
+        let (true, Ok(mut child)) = (made, started) else {
             let required = std::env::var("GRANTWOOD_TEST_REQUIRE_PYTHON").as_deref() == Ok("1");
             assert!(!required, "GRANTWOOD_TEST_REQUIRE_PYTHON=1, and python3 or openssl is not installed");
             backend::say("LEFT OUT: a git remote over https; python3 or openssl is not installed");
@@ -58,8 +44,8 @@ impl GitHttps {
     }
 
     /// The certificate that clients must trust.
-    pub fn certificate(&self) -> PathBuf {
-        self.folder.path().join("certificate.pem")
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("authority.pem")
     }
 
     /// `hang`, `fail`, or nothing: it answers.

@@ -26,6 +26,7 @@ pub mod python;
 pub mod raw;
 pub mod repository;
 pub mod server;
+pub mod tls;
 pub mod watchdog;
 
 pub use assertion::Assertion;
@@ -39,6 +40,7 @@ pub use options::Options;
 pub use pkce::Pkce;
 pub use repository::Repository;
 pub use server::Server;
+pub use tls::Tls;
 
 /// The scopes of the shipped catalog that the suite uses; all within the shipped global scopes.
 pub mod scope {

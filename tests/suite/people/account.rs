@@ -131,11 +131,17 @@ on_both! {
         server.redeem(&client, &code, &pkce).ok();
         let csrf = field(&browser.open("/account/applications"), "csrf");
         browser.post("/account/applications/revoke", &[("csrf", &csrf), ("client", &client.id)]);
+        let [_left, gone] = [(); 2].map(|()| Browser::of(server, &user));
+        let theirs = field(&gone.open("/account"), "csrf");
+        assert_eq!(gone.post("/logout", &[("csrf", &theirs)]).status, 303);
+        let before = browser.open("/account/activity").text();
+        assert!(before.contains("Signed out") && !before.contains("A session was ended"), "{before}");
+        assert_eq!(browser.post("/account/sessions/end-others", &[("csrf", &csrf)]).status, 303);
         let page = browser.open("/account");
         let new = [("current", user.password.as_str()), ("password", "quite another password")];
         assert_eq!(browser.submit(&page, "/account/password", &new).status, 303);
         let text = browser.open("/account/activity").text();
-        for said in ["A sign-in failed", "Signed in", "An application was allowed", "An application was revoked", "Password changed", "127."] {
+        for said in ["A sign-in failed", "Signed in", "An application was allowed", "An application was revoked", "Password changed", "A session was ended", "127."] {
             assert!(text.contains(said), "{said}: {text}");
         }
         let other = Browser::of(server, &server.reader()).open("/account/activity").text();
