@@ -282,7 +282,7 @@ impl<E: Endpoint> Endpoint for Guard<E> {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             unread: request.version() < Version::HTTP_2 && headers::announces_body(request.headers()),
-            id: crate::app::clock::new_row_id().unwrap_or_else(|_| "-".to_owned()).into(),
+            id: crate::app::clock::new_request_id().into(),
             echo: ECHOING
                 .iter()
                 .any(|path| below(request.uri().path(), path))
