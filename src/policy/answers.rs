@@ -15,8 +15,10 @@ use crate::oauth::grant::GrantType;
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
 
-/// Most questions whose answers are kept.
-const KEPT: u64 = 4_096;
+/// What a question weighs beside its scopes.
+const BASE: usize = 8;
+/// The weight of all that is kept: 4,000 questions about a scope, 300 about a hundred; some 20 MiB at most.
+const KEPT: u64 = 36_000;
 
 /// Every answer of one request: may it start, and each scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +51,11 @@ struct Known {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self(Cache::new(KEPT))
+        let weight = |name: &Name, _: &Arc<Known>| {
+            let consented = name.facts.consented.as_ref().map_or(0, Vec::len);
+            u32::try_from(BASE + name.scopes.len() + consented).unwrap_or(u32::MAX)
+        };
+        Self(Cache::builder().weigher(weight).max_capacity(KEPT).build())
     }
 }
 

@@ -22,7 +22,12 @@ pub struct Compiled {
 
 /// A Cedar string literal.
 pub fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.escape_debug())
+    // Ids hardly ever need escapes, and every line of the decision log has some.
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
+    match text.bytes().all(plain) {
+        true => ["\"", text, "\""].concat(),
+        false => format!("\"{}\"", text.escape_debug()),
+    }
 }
 
 fn literal(kind: &str, id: &str) -> String {

@@ -329,7 +329,7 @@ pub(super) struct Head<'a> {
 impl<'a> Head<'a> {
     /// Reads it out of a question.
     pub fn of(asked: &'a Asked<'_>) -> Self {
-        let named = |kind: &str, id: &str| format!("{kind}::{}", super::compile::quoted(id));
+        let named = |kind: &str, id: &str| [kind, "::", &super::compile::quoted(id)].concat();
         let server = || named("Server", "self");
         match asked {
             Asked::Grant(question, scope) | Asked::Recheck(question, scope) => Self {

@@ -171,7 +171,11 @@ fn json(now: OffsetDateTime, metadata: &Metadata<'_>, fields: Fields) -> String 
     for (name, value) in fields.0 {
         object.entry(name).or_insert(value);
     }
-    let plain = Value::from(object).to_string();
+    let mut plain = Value::from(object).to_string();
+    if plain.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        plain.push('\n');
+        return plain;
+    }
     // The serializer escapes what JSON demands; a terminal and an editor demand more.
     let mut line = String::with_capacity(plain.len() + 1);
     for c in plain.chars() {

@@ -147,3 +147,18 @@ fn a_failed_answer_is_asked_each_time() {
     assert!(!given(&snapshot, web, true, &ann, &facts()));
     assert_eq!((snapshot.remembered(), engine.evaluation_errors()), (0, 2));
 }
+
+#[test]
+fn what_is_kept_has_a_bound() {
+    let engine = engine_of(&shipped());
+    let snapshot = engine.current();
+    let (web, facts) = (client(&snapshot, "web-app"), facts());
+    let scopes: Vec<_> = snapshot.global().scopes.iter().take(30).cloned().collect();
+    for number in 0..2_000 {
+        let ann = user(&format!("ann-{number}"), &[]);
+        let grant = GrantType::AuthorizationCode;
+        let question = GrantQuestion { client: web, active: true, grant, user: Some(&ann), facts: &facts };
+        drop(snapshot.preview(&question, &scopes));
+    }
+    assert!((100..1_300).contains(&snapshot.remembered()), "{}", snapshot.remembered());
+}
