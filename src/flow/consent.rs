@@ -271,6 +271,7 @@ async fn code_for(
         created_at: ask.now_ms,
         expires_at: ask.now_ms + app.config.tokens.code_ttl.millis(),
         used_at: None,
+        token_jti: None,
     };
     if by_hand {
         let consent = NewConsent {

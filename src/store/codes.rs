@@ -39,6 +39,8 @@ pub struct CodeRow {
     pub expires_at: i64,
     /// When it was redeemed or burnt.
     pub used_at: Option<i64>,
+    /// The token that it was redeemed for.
+    pub token_jti: Option<String>,
 }
 
 /// What became of a code.
@@ -55,11 +57,27 @@ pub enum Redeemed {
 }
 
 statement! {
-    /// Marks a code as used, if it is not and has not expired; changes one row or none.
-    Spend { hash: SecretHash, now: i64 }
+    /// Marks a code as used for a token, if it is not and has not expired; changes one row or none.
+    Spend { hash: SecretHash, now: i64, jti: String }
     "UPDATE authorization_codes SET used_at = " now as BigInt,
+    ", token_jti = " jti as Text,
     " WHERE hash = " hash as Binary,
     " AND used_at IS NULL AND expires_at > " now as BigInt,
+}
+
+/// Revokes the token that a code was redeemed for (RFC 6749 §4.1.2); evaluates to the number of tokens that were live.
+macro_rules! revoke_of_code {
+    ($connection:expr, $hash:expr, $now:expr) => {{
+        let jti: Option<Option<String>> = authorization_codes::table
+            .find($hash)
+            .select(authorization_codes::token_jti)
+            .get_result($connection)
+            .optional()?;
+        match jti.flatten() {
+            Some(jti) => revoke_where!($connection, $now, access_tokens::jti.eq(&jti)),
+            None => Ok(0),
+        }
+    }};
 }
 
 impl Store {
@@ -88,14 +106,14 @@ impl Store {
 
     /// Takes a code and writes its token; the second time, revokes what the first time produced.
     pub async fn redeem(&self, hash: SecretHash, now: i64, token: NewToken) -> Result<Redeemed, Fault> {
-        // The link by which a second use finds the token is not left to the caller.
+        // The link between the two is not left to the caller.
         let token = NewToken { code_hash: Some(hash), ..token };
         let redeemed = commit!(self, |c| {
-            if (Spend { hash, now }).execute(c)? == 1 {
+            if (Spend { hash, now, jti: token.jti.clone() }).execute(c)? == 1 {
                 insert_token!(c, &token)?;
                 return Ok(Redeemed::Now);
             }
-            let revoked = revoke_where!(c, now, access_tokens::code_hash.eq(hash))?;
+            let revoked = revoke_of_code!(c, hash, now)?;
             Ok(Redeemed::Before { revoked })
         });
         if !matches!(redeemed, Ok(Redeemed::Now)) {
@@ -106,6 +124,20 @@ impl Store {
 
     /// Takes a code without a token; false = it was used or had expired.
     pub async fn burn_code(&self, hash: SecretHash, now: i64) -> Result<bool, Fault> {
-        Ok(commit!(self, |c| Ok((Spend { hash, now }).execute(c)? == 1))?)
+        Ok(commit!(self, |c| {
+            let burnt = diesel::update(authorization_codes::table.find(hash))
+                .filter(authorization_codes::used_at.is_null())
+                .filter(authorization_codes::expires_at.gt(now))
+                .set(authorization_codes::used_at.eq(now))
+                .execute(c)?;
+            Ok(burnt == 1)
+        })?)
+    }
+
+    /// Revokes the token that was redeemed for a code (RFC 6749 §4.1.2); says how many were live.
+    pub async fn revoke_by_code(&self, hash: SecretHash, now: i64) -> Result<usize, Fault> {
+        let revoked = commit!(self, |c| revoke_of_code!(c, hash, now));
+        self.tokens_changed();
+        Ok(revoked?)
     }
 }

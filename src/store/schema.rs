@@ -45,6 +45,7 @@ diesel::table! {
         created_at -> BigInt,
         expires_at -> BigInt,
         used_at -> Nullable<BigInt>,
+        token_jti -> Nullable<Text>,
     }
 }
 

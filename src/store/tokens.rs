@@ -231,11 +231,4 @@ impl Store {
         self.tokens_changed();
         Ok(revoked?)
     }
-
-    /// Revokes the tokens that were redeemed for a code (RFC 6749 §4.1.2).
-    pub async fn revoke_by_code(&self, code: SecretHash, now: i64) -> Result<usize, Fault> {
-        let revoked = commit!(self, |c| revoke_where!(c, now, access_tokens::code_hash.eq(code)));
-        self.tokens_changed();
-        Ok(revoked?)
-    }
 }

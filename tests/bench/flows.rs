@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::limits::Bound;
 use crate::load::{Outcome, Plan, Shot, Visitor, journeys, run};
-use crate::measure::{bound, floor_beside};
+use crate::measure::{hello, in_turns, per_turn};
 use crate::process::Process;
 use crate::report::Report;
 use crate::setup::{Bench, Site, access_token};
@@ -99,18 +100,25 @@ pub fn flows(bench: &Bench, report: &mut Report) {
         let site = Site::new(alg);
         let process = site.start();
         let walk = Walk::new(&site);
-        let full = walked(&process, &walk, bench, Walk::full);
-        let remembered = walked(&process, &walk, bench, Walk::remembered);
+        let (mut bound, mut floor) = (Bound::default(), Outcome::default());
+        let mut beside = |alg: &str| match alg {
+            "RS256" => bound.measure(bench.connections),
+            _ => floor = std::mem::take(&mut floor).and(hello(bench, 1)),
+        };
+        let full = in_turns(&process, |_| walked(&process, &walk, bench, Walk::full), || beside(alg));
+        let remembered =
+            in_turns(&process, |_| walked(&process, &walk, bench, Walk::remembered), || beside(alg));
         assert!(full.done > 0 && remembered.done > 0, "no flow came to its end:\n{}", site.log());
         report.row(&format!("code + PKCE with remembered consent, {alg}"), &remembered);
         report.row(&format!("code + PKCE with the consent page, {alg}"), &full);
         if alg == "RS256" {
-            let ratio = Some(remembered.per_cpu_second() / bound(bench, report));
+            bound.tell(report);
+            let ratio = Some(remembered.per_cpu_second() / bound.per_cpu_second());
             report.at_least("code + PKCE RS256, of the bound (e)", ratio, 0.6);
         } else {
+            report.row("(a) floor beside the code flow", &floor);
             // 1,800 and 800 flows where the floor carries 190,000.
-            let floor = floor_beside(bench, report, "the code flow");
-            let of_floor = |outcome: &Outcome| Some(outcome.per_cpu_second() / floor);
+            let of_floor = |outcome: &Outcome| Some(outcome.per_cpu_second() / floor.per_cpu_second());
             let (remembered, full) = (of_floor(&remembered), of_floor(&full));
             report.at_least("code + PKCE ES256, of the floor", remembered, 0.0095);
             report.at_least("code + PKCE with the consent page, ES256, of the floor", full, 0.0042);
@@ -118,12 +126,13 @@ pub fn flows(bench: &Bench, report: &mut Report) {
     }
 }
 
+/// The flows of one turn.
 fn walked<F>(process: &Process, walk: &Walk, bench: &Bench, step: F) -> Outcome
 where
     F: AsyncFn(&Walk, &mut Visitor) -> bool + 'static,
 {
     let walk = walk.clone();
-    journeys(process, bench.assertions / 2, bench.connections, async move |visitor| {
+    journeys(process, per_turn(bench.assertions / 2), bench.connections, async move |visitor| {
         step(&walk, visitor).await
     })
 }

@@ -127,6 +127,18 @@ impl Outcome {
         self.done as f64 / self.cpu.max(0.01)
     }
 
+    /// This and more of the same.
+    pub fn and(mut self, more: Self) -> Self {
+        self.done += more.done;
+        self.failed += more.failed;
+        self.seconds += more.seconds;
+        self.cpu += more.cpu;
+        self.latencies.extend(more.latencies);
+        self.latencies.sort_by(f64::total_cmp);
+        self.bodies.extend(more.bodies);
+        self
+    }
+
     /// The latency that so many in a hundred stay below, in milliseconds.
     pub fn percentile(&self, percent: f64) -> f64 {
         let index = ((self.latencies.len() as f64) * percent / 100.0) as usize;

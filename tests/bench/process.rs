@@ -34,17 +34,16 @@ impl Process {
         process
     }
 
-    /// Processor seconds that the process has used: user and system time of `/proc/<pid>/stat`.
+    /// Processor seconds that the process has used, user and system time of all its threads.
     pub fn cpu(&self) -> f64 {
-        let stat =
-            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the process lives");
-        // The name in brackets may hold spaces; utime and stime are the 14th and 15th field.
-        let after = stat.rsplit_once(')').expect("a name in brackets").1;
-        let ticks: u64 =
-            after.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or(0)).sum();
-        // SAFETY: sysconf reads a constant of the system.
-        let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-        ticks as f64 / per_second as f64
+        let pid = libc::pid_t::try_from(self.child.id()).expect("a process id");
+        let (mut clock, mut time) = (0, libc::timespec { tv_sec: 0, tv_nsec: 0 });
+        // SAFETY: both write into the places that they are given.
+        let read = unsafe {
+            libc::clock_getcpuclockid(pid, &raw mut clock) | libc::clock_gettime(clock, &raw mut time)
+        };
+        assert_eq!(read, 0, "the process lives");
+        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
     }
 
     /// Resident memory now, in MiB.

@@ -162,6 +162,7 @@ pub(super) fn code(name: &str) -> CodeRow {
         created_at: NOW,
         expires_at: NOW + 60_000,
         used_at: None,
+        token_jti: None,
     }
 }
 

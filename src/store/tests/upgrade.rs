@@ -32,6 +32,26 @@ fn key() -> KeyRow {
     }
 }
 
+/// A code as the first release wrote it: without the columns that came later.
+macro_rules! old_code {
+    ($connection:expr, $name:expr, $used:expr) => {{
+        let row = code($name);
+        let values = (
+            authorization_codes::hash.eq(row.hash),
+            authorization_codes::client_id.eq(row.client_id),
+            authorization_codes::user_id.eq(row.user_id),
+            authorization_codes::scopes.eq(row.scopes),
+            authorization_codes::redirect_uri.eq(row.redirect_uri),
+            authorization_codes::redirect_explicit.eq(row.redirect_explicit),
+            authorization_codes::facts.eq(row.facts),
+            authorization_codes::created_at.eq(row.created_at),
+            authorization_codes::expires_at.eq(row.expires_at),
+            authorization_codes::used_at.eq($used),
+        );
+        diesel::insert_into(authorization_codes::table).values(values).execute($connection).unwrap();
+    }};
+}
+
 /// The tables of migration 0001, and a row of each kind that people would miss.
 macro_rules! first_release {
     ($connection:expr, $migrations:expr) => {{
@@ -45,7 +65,10 @@ macro_rules! first_release {
             .values(&token("t", "c", Some("id-ann")))
             .execute(c)
             .unwrap();
-        diesel::insert_into(authorization_codes::table).values(&code("code")).execute(c).unwrap();
+        old_code!(c, "code", None::<i64>);
+        let redeemed = NewToken { code_hash: Some(hash("spent")), ..token("redeemed", "other", None) };
+        diesel::insert_into(access_tokens::table).values(&redeemed).execute(c).unwrap();
+        old_code!(c, "spent", Some(NOW));
         diesel::insert_into(sessions::table).values(&session("s", "id-ann")).execute(c).unwrap();
         diesel::insert_into(signing_keys::table).values(&key()).execute(c).unwrap();
         c.batch_execute(&format!(
@@ -74,6 +97,10 @@ async fn nothing_is_lost(store: &Store) {
         store.redeem(hash("code"), NOW, token("t2", "c", Some("id-ann"))).await.unwrap(),
         Redeemed::Now
     );
+    // A code that was used then still revokes its token when it is used again.
+    let again = store.redeem(hash("spent"), NOW, token("t3", "other", None)).await.unwrap();
+    assert_eq!(again, Redeemed::Before { revoked: 1 });
+    assert!(store.token("redeemed").await.unwrap().unwrap().revoked_at.is_some());
     let before = store.counters().await.unwrap().tokens;
     let withdrawn = store.withdraw("id-ann", ConsentKey::Client("c".into()), NOW).await.unwrap();
     assert_eq!(withdrawn.map(|one| one.tokens), Some(2));
