@@ -281,7 +281,7 @@ fn row(kind: &str, records: &[Record]) -> AuditRow {
         revision: text(|record| &record.revision),
         request_id,
         ip: told.map(|record| record.ip.to_string()).unwrap_or_default(),
-        detail: serde_json::to_string(&Packed::of(records)).unwrap_or_default(),
+        detail: Packed::text(records),
         kind: kind.to_owned(),
         jti: records.iter().find_map(|record| record.jti.clone()),
     }

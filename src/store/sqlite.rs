@@ -164,7 +164,7 @@ fn connect_writer(path: &Path) -> Result<SqliteConnection, Failure> {
          PRAGMA foreign_keys = ON;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
-         PRAGMA cache_size = -8000;
+         PRAGMA cache_size = -4000;
          PRAGMA temp_store = MEMORY;
          PRAGMA wal_autocheckpoint = 4000;
          PRAGMA journal_size_limit = 67108864;",

@@ -5,7 +5,8 @@ use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde::ser::{SerializeMap, Serializer as _};
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tracing::field::{Field, Visit};
@@ -157,21 +158,14 @@ where
         let now = OffsetDateTime::now_utc();
         let line = match self.style {
             Style::Pretty => pretty(now, event.metadata(), &fields),
-            Style::Json => json(now, event.metadata(), fields),
+            Style::Json => json(now, event.metadata(), &fields),
         };
         (self.write)(&line);
     }
 }
 
-fn json(now: OffsetDateTime, metadata: &Metadata<'_>, fields: Fields) -> String {
-    let mut object = Map::new();
-    object.insert("time".to_owned(), now.format(&Rfc3339).unwrap_or_default().into());
-    object.insert("level".to_owned(), metadata.level().as_str().into());
-    object.insert("target".to_owned(), metadata.target().into());
-    for (name, value) in fields.0 {
-        object.entry(name).or_insert(value);
-    }
-    let mut plain = Value::from(object).to_string();
+fn json(now: OffsetDateTime, metadata: &Metadata<'_>, fields: &Fields) -> String {
+    let mut plain = object(now, metadata, fields).unwrap_or_default();
     if plain.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         plain.push('\n');
         return plain;
@@ -190,6 +184,24 @@ fn json(now: OffsetDateTime, metadata: &Metadata<'_>, fields: Fields) -> String 
     }
     line.push('\n');
     line
+}
+
+/// The line's object; of two fields with one name the first stays, the event's own before those of its spans.
+fn object(now: OffsetDateTime, metadata: &Metadata<'_>, fields: &Fields) -> serde_json::Result<String> {
+    let mut text = Vec::with_capacity(512);
+    let mut writer = serde_json::Serializer::new(&mut text);
+    let mut map = writer.serialize_map(None)?;
+    map.serialize_entry("time", &now.format(&Rfc3339).unwrap_or_default())?;
+    map.serialize_entry("level", metadata.level().as_str())?;
+    map.serialize_entry("target", metadata.target())?;
+    for (index, (name, value)) in fields.0.iter().enumerate() {
+        let before = fields.0.iter().take(index).any(|(other, _)| other == name);
+        if !before && !matches!(*name, "time" | "level" | "target") {
+            map.serialize_entry(name, value)?;
+        }
+    }
+    SerializeMap::end(map)?;
+    Ok(String::from_utf8(text).unwrap_or_default())
 }
 
 fn pretty(now: OffsetDateTime, metadata: &Metadata<'_>, fields: &Fields) -> String {

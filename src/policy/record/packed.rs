@@ -5,39 +5,59 @@ use serde::{Deserialize, Serialize};
 use super::{Record, Verdict};
 
 /// The decisions of one grant, with what they share written once: for the audit table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Packed {
     /// May it start.
     pub first: Record,
     /// Each scope.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub more: Vec<More>,
 }
 
 /// What differs from the first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct More {
     resource: String,
     decision: Verdict,
     policies: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     error: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     errors: Vec<String>,
 }
 
+/// [`Packed`] as it is written, without a copy of anything.
+#[derive(Serialize)]
+struct Packing<'a> {
+    first: &'a Record,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more: Vec<Another<'a>>,
+}
+
+/// [`More`], in the same way.
+#[derive(Serialize)]
+struct Another<'a> {
+    resource: &'a str,
+    decision: Verdict,
+    policies: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    errors: &'a [String],
+}
+
 impl Packed {
-    /// Packs the decisions of one request; nothing for none.
-    pub fn of(records: &[Record]) -> Option<Self> {
-        let (first, rest) = records.split_first()?;
-        let more = rest.iter().map(|record| More {
-            resource: record.resource.clone(),
+    /// Packs the decisions of one request into a text; an empty one for none.
+    pub fn text(records: &[Record]) -> String {
+        let Some((first, rest)) = records.split_first() else { return String::new() };
+        let more = rest.iter().map(|record| Another {
+            resource: &record.resource,
             decision: record.decision,
-            policies: record.policies.clone(),
-            error: record.error.clone(),
-            errors: record.errors.clone(),
+            policies: &record.policies,
+            error: record.error.as_deref(),
+            errors: &record.errors,
         });
-        Some(Self { first: first.clone(), more: more.collect() })
+        serde_json::to_string(&Packing { first, more: more.collect() }).unwrap_or_default()
     }
 
     /// The decisions, whole again.
@@ -77,12 +97,12 @@ mod tests {
             ..first.clone()
         };
         let records = vec![first, scope];
-        let text = serde_json::to_string(&Packed::of(&records).unwrap()).unwrap();
+        let text = Packed::text(&records);
         assert!(text.len() < 700, "{text}");
         let packed: Packed = serde_json::from_str(&text).unwrap();
         assert_eq!(packed.records(), records);
         assert_eq!((records[1].scope(), records[0].scope()), (Some("a.b"), None));
         assert_eq!((records[0].at_ms(), records[0].actor()), (1_795_478_651_000, ("c".to_owned(), "client")));
-        assert!(Packed::of(&[]).is_none());
+        assert_eq!(Packed::text(&[]), "");
     }
 }
