@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{Nullable, Text};
 
 use super::Store;
 use super::clients::{ClientRow, ORIGIN_DATABASE, ORIGIN_FILE};
@@ -106,20 +106,18 @@ pub struct FileClients {
     pub taken: Vec<String>,
 }
 
-/// A list of scopes, and how many clients have it.
+/// The list of scopes of a client.
 #[derive(QueryableByName)]
 struct ScopeList {
     #[diesel(sql_type = Nullable<Text>)]
     scopes: Option<String>,
-    #[diesel(sql_type = BigInt)]
-    clients: i64,
 }
 
 // The two databases read JSON by different words.
-const SCOPES_SQLITE: &str = "SELECT json_extract(document, '$.scopes') AS scopes, COUNT(*) AS clients \
-     FROM clients WHERE origin = 'database' AND document IS NOT NULL GROUP BY 1";
-const SCOPES_POSTGRES: &str = "SELECT document::jsonb ->> 'scopes' AS scopes, COUNT(*) AS clients \
-     FROM clients WHERE origin = 'database' AND document IS NOT NULL GROUP BY 1";
+const SCOPES_SQLITE: &str = "SELECT json_extract(document, '$.scopes') AS scopes \
+     FROM clients WHERE origin = 'database' AND document IS NOT NULL";
+const SCOPES_POSTGRES: &str = "SELECT document::jsonb ->> 'scopes' AS scopes \
+     FROM clients WHERE origin = 'database' AND document IS NOT NULL";
 
 /// What lists show of a client's document.
 type Shown = (String, String, Option<String>, String);
@@ -217,11 +215,11 @@ impl Store {
         })?)
     }
 
-    /// The lists of scopes of the database's clients as JSON, each once, with how many clients have it.
-    pub async fn scope_lists(&self) -> Result<Vec<(String, i64)>, Fault> {
+    /// The lists of scopes of the database's clients as JSON, one a client.
+    pub async fn scope_lists(&self) -> Result<Vec<String>, Fault> {
         let statement = if self.backend() == "postgres" { SCOPES_POSTGRES } else { SCOPES_SQLITE };
         let rows: Vec<ScopeList> = scan!(self, |c| diesel::sql_query(statement).load(c))?;
-        Ok(rows.into_iter().filter_map(|row| Some((row.scopes?, row.clients))).collect())
+        Ok(rows.into_iter().filter_map(|row| row.scopes).collect())
     }
 
     /// How many clients the filter finds.

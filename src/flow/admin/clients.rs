@@ -1,6 +1,6 @@
 //! Clients for administrators' lists: a row that cannot be read is shown as such, never the end of the page.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::user_names;
@@ -85,25 +85,30 @@ fn entries(scope: &Scope) -> Vec<String> {
 pub async fn by_scope(app: &App, ask: &Ask, caller: &Caller) -> Result<BTreeMap<String, i64>, Stop> {
     let snapshot = app.policies.current();
     caller::permitted(app, ask, &snapshot, caller, admin::CLIENT_READ, AdminResource::Server)?;
-    let mut counts: HashMap<String, i64> = HashMap::new();
-    for (json, clients) in app.store.scope_lists().await? {
-        let list: BTreeSet<String> = serde_json::from_str(&json).unwrap_or_default();
+    let scopes = || snapshot.catalog().actions().map(|action| &action.scope);
+    let mut counts: HashMap<String, (Vec<String>, i64)> =
+        scopes().flat_map(entries).map(|entry| (entry.clone(), (wider(&entry), 0))).collect();
+    for json in app.store.scope_lists().await? {
+        let mut list: Vec<&str> = serde_json::from_str(&json).unwrap_or_default();
+        list.sort_unstable();
+        list.dedup();
         for entry in &list {
+            let Some((wider, count)) = counts.get_mut(*entry) else { continue };
             // What a wider entry of the same list covers is counted there.
-            if !wider(entry).iter().any(|wide| list.contains(wide)) {
-                *counts.entry(entry.clone()).or_default() += clients;
+            if !wider.iter().any(|wide| list.binary_search(&wide.as_str()).is_ok()) {
+                *count += 1;
             }
         }
     }
     for scope in snapshot.clients().flat_map(|client| client.scopes.iter()) {
-        match counts.get_mut(scope.as_str()) {
-            Some(count) => *count += 1,
-            None => drop(counts.insert(scope.as_str().to_owned(), 1)),
+        if let Some((_, count)) = counts.get_mut(scope.as_str()) {
+            *count += 1;
         }
     }
-    let count = |scope: &Scope| entries(scope).iter().filter_map(|entry| counts.get(entry)).sum::<i64>();
-    let scopes = snapshot.catalog().actions().map(|action| &action.scope);
-    Ok(scopes.map(|scope| (scope.as_str().to_owned(), count(scope))).collect())
+    let count = |scope: &Scope| {
+        entries(scope).iter().filter_map(|entry| counts.get(entry)).map(|(_, count)| count).sum::<i64>()
+    };
+    Ok(scopes().map(|scope| (scope.as_str().to_owned(), count(scope))).collect())
 }
 
 /// The entries that stand for all that this one stands for, and more.
