@@ -133,7 +133,7 @@ fn serve(mut queue: mpsc::Receiver<Message>, mut file: File) {
     let mut closing = None;
     let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(BATCH);
     while let Some(first) = queue.blocking_recv() {
-        let mut next = Some(first);
+        let (mut next, mut yielded) = (Some(first), false);
         while let Some(message) = next {
             match message {
                 Message::Work(job) if job.abandoned() => {}
@@ -145,6 +145,12 @@ fn serve(mut queue: mpsc::Receiver<Message>, mut file: File) {
                 }
             }
             next = if batch.len() < BATCH { queue.try_recv().ok() } else { None };
+            if next.is_none() && !yielded && batch.len() < BATCH {
+                // Whoever waits for this processor may be about to hand something in, which then needs no flush of its
+                // own. Where nobody waits, this takes no time.
+                thread::yield_now();
+                (next, yielded) = (queue.try_recv().ok(), true);
+            }
         }
         if batch.is_empty() {
             continue;
