@@ -10,7 +10,7 @@
 //! | `oauth/` | The vocabulary: clients, scopes, redirect URIs, PKCE, assertions, secrets, reasons to refuse. A value that exists is valid. | Input and output, time, randomness, every other floor. |
 //! | `config/` | Typed settings, each with a default; file, environment and flags, with a memory of where a value came from. | Unknown keys. Secrets in `Debug`. |
 //! | `telemetry/` | Log lines, security events with stable names, metrics, logs of lines beside the requests. | A place for a secret: no event has a field that could hold one. Labels that a caller makes up. |
-//! | `policy/` | Cedar: documents are compiled, sliced and asked; what was decided is explained, recorded and asked again. The only floor that names `cedar_policy`. | Names of roles, clients or scopes in Rust. A permit without a decision. The database. |
+//! | `policy/` | Cedar: documents are compiled, sliced and asked; what was decided is remembered, explained, recorded and asked again. The only floor that names `cedar_policy`. | Names of roles, clients or scopes in Rust. A permit without a decision. The database. |
 //! | `keys/` | Signing keys, and the only functions that sign tokens. | A signing function that does not take a `Permit`. Private keys in `Debug`. The database. |
 //! | `store/` | Diesel over SQLite and PostgreSQL, each query written once. The only floor that names `diesel`. | Secrets in clear: codes, client secrets, sessions and tokens are hashes here. Single use by memory: a row count proves it. A lost database that looks like "not found". Policies. |
 //! | `app/` | What requests share, built once and passed first: settings, store, policies, keys, clock, limits; the jobs beside the requests. | Globals. A request's time or randomness from anywhere but `app/clock.rs`. |
@@ -69,7 +69,8 @@
 //!    folder gets its row) and swapped in once, as an immutable `policy/snapshot.rs`. Requests that began before
 //!    end with the set that they took.
 //! 5. The next token request and the next introspection of a live token (`flow/live.rs`) ask the new set. What
-//!    is remembered about a live token is bound to the revision, so nothing old is answered.
+//!    is remembered about a live token is bound to the revision, and answers to grants (`policy/answers.rs`) go with
+//!    the set that gave them, so nothing old is answered.
 
 pub mod app;
 pub mod cli;

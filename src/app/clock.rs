@@ -100,7 +100,7 @@ pub fn new_id() -> Result<String, Fault> {
 }
 
 /// Makes the identifier of a row that is one of many (UUID v7, RFC 9562 §5.7): what is written together stands together
-/// in an index, which costs a third of what random places cost. 74 of its bits are random; the rest tells the time.
+/// in an index, where random places would each cost a page. 74 of its bits are random; the rest tells the time.
 ///
 /// # Errors
 /// [`Fault::Keys`] if the random generator fails.

@@ -12,12 +12,13 @@ use super::question::{Decision, GrantFacts, GrantQuestion};
 use super::snapshot::{Snapshot, looks_alike};
 use crate::oauth::client::{Client, ClientId};
 use crate::oauth::grant::GrantType;
+use crate::oauth::jwk::PublicKeys;
 use crate::oauth::scope::Scope;
 use crate::oauth::user::User;
 
 /// What a question weighs beside its scopes.
 const BASE: usize = 8;
-/// The weight of all that is kept: 4,000 questions about a scope, 300 about a hundred; some 20 MiB at most.
+/// The weight of all that is kept: 4,000 questions about a scope, or 300 about a hundred.
 const KEPT: u64 = 36_000;
 
 /// Every answer of one request: may it start, and each scope.
@@ -73,12 +74,14 @@ impl Name {
 
 impl Known {
     fn of(question: &GrantQuestion<'_>, answers: &Arc<Answers>) -> Self {
-        Self {
-            client: question.client.clone(),
-            active: question.active,
-            user: question.user.cloned(),
-            answers: Arc::clone(answers),
-        }
+        // What no policy sees is not kept: many answers about one client would each have its keys.
+        let client = Client {
+            name: String::new(),
+            redirect_uris: Vec::new(),
+            keys: PublicKeys::default(),
+            ..question.client.clone()
+        };
+        Self { client, active: question.active, user: question.user.cloned(), answers: Arc::clone(answers) }
     }
 
     fn answers(&self, question: &GrantQuestion<'_>) -> bool {

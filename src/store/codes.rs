@@ -81,14 +81,6 @@ macro_rules! revoke_of_code {
 }
 
 impl Store {
-    /// A code, used or not.
-    #[cfg(test)]
-    pub async fn code(&self, hash: SecretHash) -> Result<Option<CodeRow>, Fault> {
-        Ok(read!(self, |c| {
-            authorization_codes::table.find(hash).select(CodeRow::as_select()).get_result(c).optional()
-        })?)
-    }
-
     /// A code, used or not, with the scopes that its user agrees to for its client now.
     pub async fn presented_code(&self, hash: SecretHash) -> Result<Option<(CodeRow, Option<String>)>, Fault> {
         Ok(read!(self, |c| {

@@ -1,8 +1,9 @@
 //! The one writer of a SQLite file: a thread that commits many waiting jobs in one transaction.
 //!
 //! One durable commit costs a flush of the disk, whether it holds one row or 256. Where a job fails or panics, all
-//! of it is taken back and run again with a savepoint for each, so that it takes back its own work only. Nobody is answered before the
-//! commit. When the transaction itself is lost (disk full, I/O error), all of its jobs fail.
+//! of it is taken back and run again with a savepoint for each job, so that the bad one takes back its own work
+//! only. Nobody is answered before the commit. When the transaction itself is lost (disk full, I/O error), all of
+//! its jobs fail.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -197,7 +198,8 @@ impl File {
 }
 
 /// Runs all jobs in one transaction without savepoints, which cost a copy of each page that two jobs change. False = a
-/// job failed and nothing has happened.
+/// job failed and nothing has happened. No job swallows an error of the database, so one whose error ended the
+/// transaction is the last that runs.
 fn together(connection: &mut SqliteConnection, batch: &mut [Box<dyn Job>]) -> QueryResult<bool> {
     connection.batch_execute("BEGIN IMMEDIATE")?;
     for job in batch {

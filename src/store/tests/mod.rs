@@ -167,6 +167,14 @@ pub(super) fn code(name: &str) -> CodeRow {
 }
 
 impl Store {
+    /// A code, used or not, whatever its user agrees to.
+    pub(super) async fn code(&self, hash: SecretHash) -> Result<Option<CodeRow>, Fault> {
+        Ok(read!(self, |c| {
+            use schema::authorization_codes::table;
+            table.find(hash).select(CodeRow::as_select()).get_result(c).optional()
+        })?)
+    }
+
     /// A code alone: the server writes one with its consent.
     pub(super) async fn insert_code(&self, code: CodeRow) -> Result<(), Fault> {
         commit!(self, |c| diesel::insert_into(schema::authorization_codes::table).values(&code).execute(c))?;
